@@ -1,0 +1,62 @@
+//! Unix sockets: paths, modes, and who is at the other end.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::Mode;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, UCred, sockopt};
+
+use super::invalid_input;
+use crate::limits::SOCKET_PATH_BYTES_MAX;
+
+/// The kernel's form of a path.
+pub(super) fn address(path: &Path) -> io::Result<SocketAddrUnix> {
+    if !path.is_absolute() {
+        return Err(invalid_input(format!(
+            "the socket path {} is not absolute",
+            path.display()
+        )));
+    }
+    let len = path.as_os_str().as_bytes().len();
+    if len > SOCKET_PATH_BYTES_MAX {
+        return Err(invalid_input(format!(
+            "the socket path {} has {len} bytes, more than {SOCKET_PATH_BYTES_MAX}",
+            path.display()
+        )));
+    }
+    Ok(SocketAddrUnix::new(path)?)
+}
+
+/// A blocking socket.
+pub(super) fn socket() -> io::Result<OwnedFd> {
+    let (family, stream) = (AddressFamily::UNIX, SocketType::STREAM);
+    Ok(net::socket_with(
+        family,
+        stream,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
+}
+
+/// A non-blocking socket bound to a path.
+pub(super) fn bind(path: &Path) -> io::Result<OwnedFd> {
+    let address = address(path)?;
+    let fd = socket()?;
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    // The file is made with the socket's own mode, so there is no moment at which others could
+    // connect.
+    rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
+    net::bind(&fd, &address)?;
+    Ok(fd)
+}
+
+/// Who made the other end; `None` if this is no Unix socket.
+pub(super) fn peer(fd: impl AsFd) -> Option<UCred> {
+    // Other families answer the second question too, with a process number that is none.
+    if sockopt::socket_domain(&fd).ok()? != AddressFamily::UNIX {
+        return None;
+    }
+    sockopt::socket_peercred(&fd).ok()
+}
