@@ -1,0 +1,161 @@
+//! `cargo xtask bench`: speed, beside what the operating system can do at best.
+//!
+//! Absolute times say little about another machine, so the same run measures plain sockets and
+//! plain processes too, and the runtime is judged by its ratio to them. A measurement is one
+//! function in a file of its own; `raw` lists those of the plain side, and [`catalogue`] says for
+//! every name what it means and what is to be reached.
+
+pub(crate) mod catalogue;
+mod machine;
+pub(crate) mod peer;
+mod raw;
+mod report;
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use self::machine::Machine;
+use self::report::Report;
+
+/// The hidden command under which the benchmark starts this program as a second process.
+pub(crate) const PEER_COMMAND: &str = "bench-peer";
+
+/// Measures one thing, several times if need be, and gives one number in the catalogue's unit.
+type Measure = fn(&Machine) -> Result<f64>;
+
+/// A measurement and its name in the catalogue.
+type Measurement = (&'static str, Measure);
+
+/// Every measurement, in the order in which they run.
+const MEASUREMENTS: [&[Measurement]; 1] = [&raw::MEASUREMENTS];
+
+#[derive(Debug, Default, PartialEq)]
+struct Options {
+    json: Option<String>,
+    strict: bool,
+    names: Vec<String>,
+}
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let options = parse(args)?;
+    let machine = Machine::look()?;
+    eprintln!("{machine}");
+
+    let mut report = Report::default();
+    let mut failures = Vec::new();
+    for (name, measure) in chosen(&options.names)? {
+        eprintln!("measuring {name}");
+        match measure(&machine) {
+            Ok(value) => report.add(name, value)?,
+            Err(error) => failures.push(format!("{name}: {error:#}")),
+        }
+    }
+
+    match options.json.as_deref() {
+        Some("-") => {
+            eprint!("{report}");
+            print!("{}", report.json());
+        }
+        Some(path) => {
+            print!("{report}");
+            fs::write(path, report.json()).with_context(|| format!("cannot write {path}"))?;
+        }
+        None => print!("{report}"),
+    }
+    ensure!(
+        failures.is_empty(),
+        "not measured:\n{}",
+        failures.join("\n")
+    );
+    let missed = report.missed();
+    ensure!(
+        !options.strict || missed.is_empty(),
+        "missed: {}",
+        missed.join(", ")
+    );
+    Ok(())
+}
+
+fn parse(args: &[String]) -> Result<Options> {
+    let mut options = Options::default();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--json" => options.json = Some(args.next().context("--json needs a file")?.clone()),
+            "--strict" => options.strict = true,
+            flag if flag.starts_with('-') => bail!("unknown option {flag}"),
+            name => options.names.push(name.to_owned()),
+        }
+    }
+    Ok(options)
+}
+
+/// The measurements of these names, with those that they are compared with; all if none is given.
+fn chosen(names: &[String]) -> Result<Vec<Measurement>> {
+    let all = || MEASUREMENTS.into_iter().flatten().copied();
+    if names.is_empty() {
+        return Ok(all().collect());
+    }
+    let mut wanted = Vec::new();
+    for name in names {
+        ensure!(
+            all().any(|(known, _)| known == name),
+            "nothing measures {name}"
+        );
+        wanted.push(name.as_str());
+        wanted.extend(catalogue::row_of(name)?.base);
+    }
+    Ok(all().filter(|(name, _)| wanted.contains(name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn options_and_names_may_be_mixed() {
+        let options = parse(&strings(&["raw_unix_rtt_s", "--json", "-", "--strict"])).unwrap();
+        let json = Some("-".to_owned());
+        assert_eq!(
+            options,
+            Options {
+                json,
+                strict: true,
+                names: strings(&["raw_unix_rtt_s"])
+            }
+        );
+    }
+
+    #[test]
+    fn a_forgotten_file_and_an_unknown_option_are_refused() {
+        assert!(parse(&strings(&["--json"])).is_err());
+        assert!(parse(&strings(&["--jsn", "x"])).is_err());
+    }
+
+    #[test]
+    fn every_measurement_is_in_the_catalogue_once() {
+        let mut names: Vec<&str> = MEASUREMENTS
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| *name)
+            .collect();
+        for name in &names {
+            catalogue::row_of(name).unwrap();
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused() {
+        assert!(chosen(&strings(&["raw_unix_rtt_ms"])).is_err());
+        assert_eq!(chosen(&strings(&["raw_unix_rtt_s"])).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,71 @@
+//! The commands of the project itself: `cargo xtask COMMAND`.
+//!
+//! Each command is one file with a `run`; this one only parses and matches.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a command line tool: it prints, starts other programs and exits with a code"
+)]
+
+mod bench;
+mod ci;
+mod examples;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+The commands of the project: cargo xtask COMMAND
+
+  ci                 everything that a change must pass, as on a build machine
+  tidy               the rules of the source tree that no compiler checks
+  examples [NAME]..  runs the examples and compares their output with examples/NAME.out
+  bench [--json FILE] [--strict] [NAME]..
+                     measures speed beside what the operating system can do at best
+                     --json FILE   writes one flat object of numbers (`-`: standard output)
+                     --strict      a missed target is a failure too
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<()> {
+    let Some((command, rest)) = args.split_first() else {
+        print!("{HELP}");
+        bail!("no command given");
+    };
+    match (command.as_str(), rest) {
+        // First, because the benchmark times how soon this process answers.
+        (bench::PEER_COMMAND, [role, cpu]) => bench::peer::run(role, cpu),
+        ("bench", rest) => bench::run(rest),
+        ("ci", []) => ci::run(&root()?),
+        ("examples", names) => examples::run(&root()?, names),
+        ("tidy", []) => tidy::run(&root()?),
+        ("help" | "--help" | "-h", _) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("unknown command or argument: {}\n\n{HELP}", args.join(" ")),
+    }
+}
+
+/// The root of the workspace: the folder above this package.
+fn root() -> Result<PathBuf> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package.parent().context("xtask must lie in a workspace")?;
+    Ok(root.to_owned())
+}
