@@ -1,1 +1,85 @@
-//! Facade.
+//! Structured concurrency over processes: a tree of actors, each an OS process, that call each
+//! other, fail together and are reaped, every one.
+//!
+//! It takes functions marked with [`macro@rpc`] and a `main` marked with [`macro@main`], and
+//! gives processes that run them below nurseries. It adds nothing to the crates that it joins but
+//! names; each of them can be used alone. Read [`open_nursery`] first.
+//!
+//! # Examples
+//!
+//! ```
+//! use tractor::prelude::*;
+//!
+//! #[tractor::rpc]
+//! async fn square(n: u64) -> u64 {
+//!     n * n
+//! }
+//!
+//! #[tractor::main]
+//! async fn main() -> tractor::Result<()> {
+//!     tractor::open_nursery(async |nursery| {
+//!         let worker = nursery.start_actor("worker").await?;
+//!         assert_eq!(worker.run(square(7)).await?, 49);
+//!         let once = nursery.run_in_actor("once", square(8)).await?;
+//!         assert_eq!(once.result().await?, 64);
+//!         worker.cancel_actor().await?;
+//!         Ok(())
+//!     })
+//!     .await
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub use tractor_core::io::link::LinkStatistics;
+pub use tractor_core::process::StdioSpec;
+pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
+pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
+pub use tractor_core::{
+    Actor, ActorStatistics, Call, CancelError, CancelReason, CancelScope, Cancellation, Cancelled,
+    Contact, Ending, Error, Failure, Liveness, Never, NotAnActor, Portal, Refusal, Run, TaskState,
+    TaskStatistics, UserError, current_actor,
+};
+pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
+pub use tractor_ipc::{ActorId, Address};
+pub use tractor_macros::{main, rpc, test};
+pub use tractor_nursery::nurseries::statistics as nurseries;
+pub use tractor_nursery::{
+    ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, RunInActor,
+    StartActor, open_nursery, open_nursery_with, run,
+};
+
+/// What most fallible functions of this crate return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An `Ok` whose error type is [`Error`], for the end of a block whose type nothing else says.
+///
+/// # Errors
+///
+/// None, ever.
+///
+/// # Examples
+///
+/// ```
+/// let value: tractor::Result<u8> = tractor::Ok(7);
+/// # assert_eq!(value.unwrap(), 7);
+/// ```
+#[expect(non_snake_case, reason = "it stands for the variant")]
+pub fn Ok<T>(value: T) -> Result<T> {
+    Result::Ok(value)
+}
+
+/// The names that a program of actors uses most, to be imported with a `*`.
+pub mod prelude {
+    pub use crate::{
+        CancelScope, Nursery, OneShot, Options, Portal, current_actor, find_actor, get_root,
+        open_nursery, wait_for_actor,
+    };
+}
+
+/// What the macros expand to: no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use tractor_core::private::*;
+    pub use tractor_nursery::private::{Outcome, TestSpec, main, test};
+}

@@ -1,1 +1,64 @@
-//! Under construction.
+//! The actor of `tractor`: a process that calls and is called, cancels and is cancelled, and
+//! never waits for its own user code.
+//!
+//! It takes functions marked with `#[rpc]`, links to other actors and processes to watch, and
+//! gives portals, cancel scopes and errors that say what ended where and why. It knows neither
+//! names of actors nor nurseries: those are services and owners that the crates above register.
+//! Read [`Portal`] first, then [`CancelScope`] and [`Error`].
+
+// Unsafe code stands in one file (process/os.rs), where the system has no safe call.
+#![deny(unsafe_code)]
+
+extern crate self as tractor_core;
+
+// How things end, and the error that tells it.
+pub mod ending;
+pub mod error;
+
+// Functions that others may call, and calls of them.
+pub mod call;
+pub mod exports;
+#[doc(hidden)]
+pub mod private;
+mod travel;
+
+// Stretches of work that can be cancelled.
+pub mod scope;
+
+// What is handed down the tree, and what is logged.
+pub mod logging;
+pub mod runtime_vars;
+
+// Starting, watching and reaping processes.
+pub mod fault;
+pub mod process;
+
+// The executor, the runtime's threads and their clock.
+pub mod io;
+pub mod rt;
+pub mod timer;
+
+// Calls on their way out, tasks that came in, and what frames mean.
+mod actor_loop;
+mod calls;
+mod invoke;
+mod panics;
+mod start;
+mod tasks;
+
+// The actor and its peers.
+pub mod actor;
+mod peers;
+pub mod portal;
+pub mod run;
+pub mod services;
+pub mod stop;
+
+pub use actor::{Actor, ActorStatistics, Contact, NotAnActor, current_actor};
+pub use call::{Call, Failure, Never};
+pub use ending::{Ending, Refusal, UserError};
+pub use error::Error;
+pub use invoke::{TaskState, TaskStatistics};
+pub use portal::{CancelError, Liveness, Portal};
+pub use run::Run;
+pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};

@@ -1,1 +1,104 @@
-//! Macros.
+//! The macros of `tractor`: [`macro@rpc`] makes functions callable in other actors, [`macro@main`]
+//! and [`macro@test`] make a function the root of a tree of actors.
+//!
+//! They take the items of a user's crate and give items that the user could have written, in
+//! terms of the facade `tractor` (or of the crate that `crate = path` names). They know no types,
+//! only their names: what depends on a type is decided by the traits of `tractor-core`'s
+//! `private` module. Read `rpc.rs` first; `signature.rs` says what a function must look like.
+
+#![forbid(unsafe_code)]
+
+// The options in the macros' parentheses, and which attributes go where.
+mod attributes;
+// What a function must look like to be called from another process.
+mod signature;
+// Source text of a signature, for people.
+mod text;
+// `rpc`: functions and methods.
+mod rpc;
+// `main` and `test`: the root of a tree.
+mod entry;
+
+use proc_macro::TokenStream;
+
+/// Makes a function callable in other actors.
+///
+/// The function keeps its name, visibility, arguments and documentation, and returns a
+/// `tractor::Call<T>`, or a `Call<T, E>` if it returned a `Result<T, E>`. The call is a future:
+/// awaited, the function runs here; handed to a portal, it runs in the portal's actor.
+///
+/// An `async fn` runs on the actor's executor, a plain `fn` on a thread that may block. Arguments
+/// and results are owned values that are serde and `Send`; `&str`, `&[T]` and every other `&T`
+/// of a `T: ToOwned` may be arguments, and are copied into the call. The error of a `Result` need
+/// not be serde: it is any type that converts into `Box<dyn Error + Send + Sync>`.
+///
+/// On an `impl` block it does the same with each function in it; `self` or `&self` is then the
+/// first argument, and travels.
+///
+/// A return type is taken for a `Result` if its name ends in `Result`, as `io::Result<T>` does.
+///
+/// # Options
+///
+/// - `spawn`: in the remote actor the function always gets a task of its own. Without it its
+///   first poll may happen where its request was read, which is faster.
+/// - `instances(u64, String)`: the types that a generic function is exported for; a function with
+///   more than one type parameter lists tuples: `instances((u64, String), (u8, u8))`.
+/// - `value`: the return type is a plain value, although its name ends in `Result`.
+/// - `crate = path`: the crate to use instead of `::tractor`.
+///
+/// Within an `impl` block, `#[rpc(spawn)]` or `#[rpc(value)]` on a function is for that one.
+///
+/// # Examples
+///
+/// ```ignore
+/// /// Loads a table.
+/// #[tractor::rpc]
+/// pub async fn load(path: String) -> Result<Table, LoadError> { /* … */ }
+///
+/// #[tractor::rpc(instances(u64, String))]
+/// async fn largest<T: Ord>(items: Vec<T>) -> Option<T> { items.into_iter().max() }
+///
+/// #[tractor::rpc]
+/// impl Counter {
+///     pub fn add(self, n: u64) -> u64 { self.0 + n }
+/// }
+///
+/// let table = portal.run(load("x.csv".into())).await?;
+/// ```
+#[proc_macro_attribute]
+pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
+    rpc::expand(options.into(), item.into()).into()
+}
+
+/// Makes an `async fn main` the root of a tree of actors.
+///
+/// Options become calls of the builder `tractor::Options`: `name = "root"` is `.name("root")`,
+/// and `debug_mode` alone is `.debug_mode(true)`. `crate = path` names the crate to use instead
+/// of `::tractor`.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[tractor::main(debug_mode, log_level = "info")]
+/// async fn main() -> tractor::Result<()> { /* … */ }
+/// ```
+#[proc_macro_attribute]
+pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry::expand_main(options.into(), item.into()).into()
+}
+
+/// Makes an `async fn` a test that runs as the root of its own tree of actors.
+///
+/// It is a plain `#[test]`, and other attributes such as `#[should_panic]` or those of `rstest`
+/// stay. Besides the options of [`macro@main`] it takes `timeout = 30`, in seconds.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[tractor::test(timeout = 30)]
+/// async fn a_worker_answers() -> tractor::Result<()> { /* … */ }
+/// ```
+#[proc_macro_attribute]
+pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry::expand_test(options.into(), item.into()).into()
+}

@@ -32,7 +32,12 @@
 //! assert_eq!(ladder.rung(), Rung::Gone);
 //! ```
 
+// The ladder's own clock, and when each rung ends on it.
+mod time;
+
 use std::time::Duration;
+
+use time::{Clock, Plan};
 
 /// How long the child may stand on each rung, at most.
 ///
@@ -68,9 +73,11 @@ impl Default for Rungs {
 }
 
 /// Where the child stands. It only ever climbs: in the order of this list, skipping some.
+/// [`Event::Force`] leads to [`Rung::Killed`] from everywhere, [`Event::Exited`] to [`Rung::Gone`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
-    /// Nobody wants it to end. Left by [`Event::Begin`], or by the loss of its link.
+    /// Nobody wants it to end. Left by [`Event::Begin`] for [`Rung::Asked`], by the loss of its
+    /// link for [`Rung::Grace`].
     Running,
     /// Asked to cancel itself; it has not answered. Left when it answers, or for
     /// [`Rung::Terminated`] after [`Rungs::ack`].
@@ -105,8 +112,10 @@ pub enum Event {
     LinkClosed,
     /// The process has exited.
     Exited,
-    /// Time has passed. Events that came before it are handed in first, so that a late
-    /// wake-up never costs a child its life for an answer that had arrived.
+    /// Time has passed. Nothing else makes the ladder act on the time.
+    ///
+    /// Whatever else is at hand goes in first, so that a late wake-up never costs a child its
+    /// life for an answer that had arrived.
     Tick,
     /// So many requests for the terminal, waiting or granted, are open at the child or below it.
     HoldChanged(u32),
@@ -132,8 +141,8 @@ pub enum Action {
     SendTerm,
     /// Send SIGKILL to the child, and to its process group.
     SendKill,
-    /// Hand in a [`Event::Tick`] at this time. It replaces an earlier wish; a tick that comes
-    /// although it is not wished for any more does no harm.
+    /// Hand in an [`Event::Tick`] at this time, at once if it is over. It replaces an earlier wish;
+    /// a tick that comes although it is not wished for any more does no harm.
     Wake(Duration),
 }
 
@@ -150,6 +159,9 @@ pub struct Ladder {
     link: Link,
     clock: Clock,
     plan: Plan,
+    /// When SIGKILL is due, known once SIGTERM is sent.
+    kill_at: Duration,
+    /// The wake-up that was last asked for and has not come.
     announced: Option<Duration>,
 }
 
@@ -162,6 +174,7 @@ impl Ladder {
             link: Link::Open { holds: 0 },
             clock: Clock::default(),
             plan: Plan::default(),
+            kill_at: Duration::ZERO,
             announced: None,
         }
     }
@@ -191,7 +204,9 @@ impl Ladder {
         match event {
             _ if self.rung == Rung::Gone => return,
             Event::Begin { remaining } if self.rung == Rung::Running => {
-                self.begin(remaining, time, out);
+                self.plan = Plan::new(self.rungs, remaining, time);
+                self.rung = Rung::Asked;
+                out.push(self.ask(time));
             }
             Event::Begin { remaining } | Event::Urge(remaining) => {
                 self.hurry(remaining, time, out);
@@ -201,57 +216,56 @@ impl Ladder {
                     self.rung = Rung::Grace;
                 }
             }
-            Event::LinkClosed => self.link_closed(now, time),
-            Event::Exited => self.rung = Rung::Gone,
-            // The sole purpose of a tick is the climbing below, and a new wish for another.
-            Event::Tick => self.announced = None,
+            Event::LinkClosed => self.link_closed(now),
+            Event::Exited => {
+                // The dead hold nothing, or a sum of holds over all children would never be zero.
+                self.hold(0, now);
+                self.rung = Rung::Gone;
+            }
+            Event::Tick => {
+                self.announced = None;
+                self.climb(time, out);
+            }
             Event::HoldChanged(count) => self.hold(count, now),
             Event::Force => self.kill(out),
         }
-        self.climb(now, out);
         let wake = self.next_wake();
         if wake != self.announced {
             self.announced = wake;
             out.extend(wake.map(Action::Wake));
         }
-        #[cfg(debug_assertions)]
-        self.check();
-    }
-
-    fn begin(&mut self, remaining: Duration, time: Duration, out: &mut Vec<Action>) {
-        self.plan = Plan::new(self.rungs, remaining, time);
-        match self.link {
-            Link::Open { .. } => {
-                self.rung = Rung::Asked;
-                out.push(self.plan.ask(time));
-            }
-            Link::Closed => self.rung = Rung::Grace,
+        if cfg!(debug_assertions) {
+            self.check();
         }
     }
 
     fn hurry(&mut self, remaining: Duration, time: Duration, out: &mut Vec<Action>) {
-        let before = self.plan;
         match self.rung {
             Rung::Asked | Rung::Grace => {
-                self.plan = before.min(Plan::new(self.rungs, remaining, time));
-                if self.plan != before && self.link != Link::Closed {
-                    out.push(self.plan.ask(time));
+                let told = self.plan.child_at;
+                self.plan = self.plan.min(Plan::new(self.rungs, remaining, time));
+                if self.plan.child_at < told && self.link != Link::Closed {
+                    out.push(self.ask(time));
                 }
             }
-            Rung::Terminated => {
-                self.plan.kill_at = before.kill_at.min(time.saturating_add(remaining));
-            }
+            Rung::Terminated => self.kill_at = self.kill_at.min(time.saturating_add(remaining)),
             Rung::Running | Rung::Killed | Rung::Gone => {}
         }
     }
 
-    fn link_closed(&mut self, now: Duration, time: Duration) {
+    fn ask(&self, time: Duration) -> Action {
+        Action::AskCancel {
+            remaining: self.plan.child_has(time),
+        }
+    }
+
+    fn link_closed(&mut self, now: Duration) {
         // Nobody could ever take the holds back, and the ladder would stand still for ever.
         self.hold(0, now);
         self.link = Link::Closed;
         match self.rung {
             Rung::Running => {
-                self.plan = Plan::new(self.rungs, Duration::MAX, time);
+                self.plan = Plan::new(self.rungs, Duration::MAX, self.clock.inside(now));
                 self.rung = Rung::Grace;
             }
             Rung::Asked => self.rung = Rung::Grace,
@@ -272,8 +286,7 @@ impl Ladder {
     }
 
     /// Goes up as many rungs as the time says, each with its own signal.
-    fn climb(&mut self, now: Duration, out: &mut Vec<Action>) {
-        let time = self.clock.inside(now);
+    fn climb(&mut self, time: Duration, out: &mut Vec<Action>) {
         while self.holds() == 0 && self.rung_end().is_some_and(|end| end <= time) {
             if self.rung == Rung::Terminated {
                 self.kill(out);
@@ -281,7 +294,7 @@ impl Ladder {
                 self.rung = Rung::Terminated;
                 // Counted from now, not from when it was due: a parent that was stopped and goes
                 // on late still gives its children the time between the two signals.
-                self.plan.kill_at = time.saturating_add(self.plan.term);
+                self.kill_at = time.saturating_add(self.plan.term);
                 out.push(Action::SendTerm);
             }
         }
@@ -299,27 +312,42 @@ impl Ladder {
         match self.rung {
             Rung::Asked => Some(self.plan.ack_at),
             Rung::Grace => Some(self.plan.term_at),
-            Rung::Terminated => Some(self.plan.kill_at),
+            Rung::Terminated => Some(self.kill_at),
             Rung::Running | Rung::Killed | Rung::Gone => None,
         }
     }
 
     /// Asserts what holds between any two events.
-    #[cfg(any(test, debug_assertions))]
     fn check(&self) {
         assert_eq!(
-            self.clock.standing.is_some(),
+            self.clock.is_standing(),
             self.holds() > 0,
             "the clock stands exactly while something is held",
         );
-        assert!(self.plan.ack_at <= self.plan.term_at, "an answer is due before the signal");
+        assert_eq!(
+            self.announced,
+            self.next_wake(),
+            "the wake-up that is due was asked for"
+        );
         assert!(
-            self.rung != Rung::Asked || self.link != Link::Closed,
+            self.plan.ack_at <= self.plan.term_at,
+            "an answer is due before the signal"
+        );
+        assert!(
+            self.plan.child_at <= self.plan.term_at,
+            "the child is told to end before the signal"
+        );
+        assert!(
+            self.rung > Rung::Asked || self.link != Link::Closed,
             "who cannot be asked is not waited for",
         );
         assert!(
             self.rung != Rung::Running || self.plan == Plan::default(),
             "no time runs before the ladder has begun",
+        );
+        assert!(
+            self.rung != Rung::Gone || self.holds() == 0,
+            "the dead hold nothing"
         );
     }
 }
@@ -331,76 +359,7 @@ enum Link {
     Closed,
 }
 
-/// Time as the ladder counts it: without the spells during which something was held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Clock {
-    /// The sum of all finished spells.
-    stood: Duration,
-    /// Since when it stands, as seen from outside.
-    standing: Option<Duration>,
-}
-
-impl Clock {
-    fn inside(&self, now: Duration) -> Duration {
-        self.standing.unwrap_or(now).saturating_sub(self.stood)
-    }
-
-    /// When a time on this clock will come, `None` while that cannot be said.
-    fn outside(&self, time: Duration) -> Option<Duration> {
-        match self.standing {
-            None => time.checked_add(self.stood),
-            Some(_) => None,
-        }
-    }
-
-    fn stand(&mut self, now: Duration) {
-        self.standing.get_or_insert(now);
-    }
-
-    fn go(&mut self, now: Duration) {
-        if let Some(since) = self.standing.take() {
-            self.stood += now.saturating_sub(since);
-        }
-    }
-}
-
-/// When each rung ends, on the ladder's own clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Plan {
-    ack_at: Duration,
-    term_at: Duration,
-    /// From SIGTERM to SIGKILL.
-    term: Duration,
-    /// Known when SIGTERM is sent.
-    kill_at: Duration,
-}
-
-impl Plan {
-    fn new(rungs: Rungs, remaining: Duration, time: Duration) -> Self {
-        let whole = rungs.ack.saturating_add(rungs.grace).saturating_add(rungs.term).min(remaining);
-        // Of a short time most goes to the child's own clean-up, which a signal would spoil.
-        let term = rungs.term.min(whole / 4);
-        let term_at = time.saturating_add(whole - term);
-        Self {
-            ack_at: time.saturating_add(rungs.ack).min(term_at),
-            term_at,
-            term,
-            kill_at: Duration::ZERO,
-        }
-    }
-
-    fn min(self, other: Self) -> Self {
-        if other.term_at.saturating_add(other.term) < self.term_at.saturating_add(self.term) {
-            Self { ack_at: self.ack_at.min(other.ack_at), ..other }
-        } else {
-            self
-        }
-    }
-
-    /// Gives the child seven eighths of what it has before SIGTERM; the rest is for its report to
-    /// arrive and its process to exit.
-    fn ask(&self, time: Duration) -> Action {
-        let left = self.term_at.saturating_sub(time);
-        Action::AskCancel { remaining: Duration::from_millis((left - left / 8).as_millis() as u64) }
-    }
-}
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod walk;

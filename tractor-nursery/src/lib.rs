@@ -1,1 +1,77 @@
-//! Under construction.
+//! Nurseries: scopes that own actor processes, cancel them together and reap every one.
+//!
+//! It takes blocks of async code and calls to run, and gives processes that serve them and end
+//! with their scope. It does not know what the processes are asked to do, nor how a terminal is
+//! shared among them. Read [`open_nursery`] first, then [`run`], which makes a process the root
+//! of a tree.
+//!
+//! # Examples
+//!
+//! ```
+//! use tractor_core::Error;
+//! use tractor_nursery::{Options, open_nursery, run};
+//!
+//! fn main() -> Result<(), Error> {
+//!     run(Options::default(), async || {
+//!         open_nursery(async |nursery| {
+//!             let worker = nursery.start_actor("worker").await?;
+//!             assert_eq!(worker.name(), "worker");
+//!             worker.cancel_actor().await?;
+//!             Ok(())
+//!         })
+//!         .await
+//!     })
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+// How a tree is run, and what a child is told.
+pub mod options;
+mod spec;
+
+// Scopes that own processes.
+pub mod nursery;
+pub mod one_shot;
+pub mod start;
+
+// Which nursery owns which child, and everybody below.
+pub mod nurseries;
+mod descendants;
+mod tree;
+
+// One child, and its way down.
+mod child;
+pub mod ladder;
+
+// How processes come to be, and where their sockets are.
+mod entry;
+mod launcher;
+mod place;
+
+// What a process does as a child and as the root.
+mod child_main;
+pub mod root;
+mod outcome;
+mod runtime;
+mod signals;
+
+// Tests whose body is a root.
+mod testing;
+
+pub use child::Condition;
+pub use nursery::{
+    ChildStatistics, Nursery, NurseryStatistics, OnExit, open_nursery, open_nursery_with,
+};
+pub use one_shot::{OneShot, RunInActor};
+pub use options::Options;
+pub use root::run;
+pub use start::StartActor;
+
+#[doc(hidden)]
+pub mod private {
+    //! What the macros expand to.
+
+    pub use crate::outcome::{Outcome, main};
+    pub use crate::testing::{TestSpec, test};
+}

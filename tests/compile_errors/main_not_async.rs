@@ -1,0 +1,3 @@
+//! The root awaits its actors.
+#[tractor::main]
+fn main() {}

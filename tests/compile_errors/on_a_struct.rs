@@ -1,0 +1,5 @@
+//! Only functions are exported.
+#[tractor::rpc]
+struct Counter;
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! The options are listed.
+#[tractor::rpc(inline)]
+async fn nothing() {}
+
+fn main() {}

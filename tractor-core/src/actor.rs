@@ -1,0 +1,285 @@
+//! [`Actor`]: this process as a member of its tree.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tractor_ipc::{ActorId, Address, BuildId, TreeId, TreeSecret};
+
+use crate::ending::{Ending, Refusal};
+use crate::error::Error;
+use crate::exports::{self, Export};
+use crate::invoke::TaskStatistics;
+use crate::io::engine;
+use crate::io::link::{Link, LinkStatistics};
+use crate::peers::Peers;
+use crate::scope::{CancelScope, Cancellation};
+use crate::services::Services;
+
+/// Who an actor is, and what it was told when it was started.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its name and incarnation.
+    pub aid: ActorId,
+    /// Its parent; `None` for the root.
+    pub parent: Option<ActorId>,
+    /// How many actors stand above it; 0 for the root.
+    pub depth: u32,
+    /// Its tree.
+    pub tree: TreeId,
+    /// The build that all of the tree run.
+    pub build: BuildId,
+    /// What proves that it belongs to the tree.
+    pub secret: TreeSecret,
+    /// The root of the tree.
+    pub root: Contact,
+}
+
+/// An actor and where it can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Contact {
+    /// Who it is.
+    pub aid: ActorId,
+    /// Its process.
+    pub pid: u32,
+    /// Where it listens; `None` if no place for a socket could be found.
+    pub address: Option<Address>,
+}
+
+/// What the layer that owns processes does when the actor is cancelled.
+pub trait Owner: Send + Sync + 'static {
+    /// The actor is to end within `remaining`: begins to end everything that it owns. It runs on
+    /// any thread, must be short and runs no user code. It may be called again with less time.
+    fn cancel(&self, cancellation: &Cancellation, remaining: Duration);
+}
+
+/// This process as a member of its tree. There is one in a process; [`current_actor`] finds it.
+pub struct Actor {
+    identity: Identity,
+    /// By number of the export; `None` if all are exposed.
+    exposed: Option<Vec<bool>>,
+    parent: OnceLock<Arc<Link>>,
+    pub(crate) peers: Peers,
+    pub(crate) services: Services,
+    scope: CancelScope,
+    owner: OnceLock<Box<dyn Owner>>,
+    /// How much time the latest cancel gave.
+    remaining: Mutex<Option<Duration>>,
+}
+
+static ACTOR: OnceLock<Actor> = OnceLock::new();
+
+/// This process as an actor.
+///
+/// # Errors
+///
+/// [`NotAnActor`] before `run` has begun.
+pub fn current_actor() -> Result<&'static Actor, NotAnActor> {
+    ACTOR.get().ok_or(NotAnActor)
+}
+
+/// This process is not an actor: nothing of the runtime works before `run` or `#[main]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this process is not an actor: `#[tractor::main]` or `tractor::run` makes it one")]
+pub struct NotAnActor;
+
+impl From<NotAnActor> for Error {
+    fn from(_: NotAnActor) -> Self {
+        Self::new(nobody(), Ending::Refused(Refusal::NotAnActor))
+    }
+}
+
+/// The report of something that ended in this actor.
+pub(crate) fn local_error(ending: Ending, export: Option<&'static Export>) -> Error {
+    let aid = ACTOR.get().map_or_else(nobody, |actor| actor.aid().clone());
+    let error = Error::new(aid.clone(), ending);
+    if error.origin() != &aid {
+        // A failure from below, passed on: it keeps its own circumstances.
+        return error;
+    }
+    let error = error.with_pid(std::process::id());
+    match export {
+        Some(export) => error.in_call(export.path()),
+        None => error,
+    }
+}
+
+fn nobody() -> ActorId {
+    ActorId::new("nobody", 0)
+}
+
+/// An actor in numbers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ActorStatistics {
+    /// The RPC tasks that run here, oldest first.
+    pub tasks: Vec<TaskStatistics>,
+    /// The links to other actors.
+    pub links: Vec<LinkStatistics>,
+}
+
+impl Actor {
+    /// Makes this process an actor.
+    ///
+    /// `exposed` names the functions that others may call, by path (`module::name`) or by module;
+    /// `None` exposes all.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyAnActor`]: there is one in a process, for as long as it lives.
+    pub fn install(
+        identity: Identity,
+        exposed: Option<&[String]>,
+    ) -> Result<&'static Self, AlreadyAnActor> {
+        let actor = Self {
+            exposed: exposed.map(exposed_numbers),
+            identity,
+            parent: OnceLock::new(),
+            peers: Peers::default(),
+            services: Services::default(),
+            scope: CancelScope::new(),
+            owner: OnceLock::new(),
+            remaining: Mutex::new(None),
+        };
+        ACTOR.set(actor).map_err(|_| AlreadyAnActor)?;
+        current_actor().map_err(|_| AlreadyAnActor)
+    }
+
+    /// Who it is.
+    pub fn aid(&self) -> &ActorId {
+        &self.identity.aid
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.identity.aid.name()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        std::process::id()
+    }
+
+    /// What it was told when it was started.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether it is the root of its tree.
+    pub fn is_root(&self) -> bool {
+        self.identity.parent.is_none()
+    }
+
+    /// Where it listens, if it does.
+    pub fn address(&self) -> Option<Address> {
+        self.peers.address()
+    }
+
+    /// How to reach it.
+    pub fn contact(&self) -> Contact {
+        Contact { aid: self.aid().clone(), pid: self.pid(), address: self.address() }
+    }
+
+    /// The link to the parent; `None` for the root.
+    pub fn parent_link(&self) -> Option<&Arc<Link>> {
+        self.parent.get()
+    }
+
+    /// Tells it the link to its parent, once.
+    pub fn set_parent_link(&self, link: Arc<Link>) {
+        // A second link to a parent does not exist: it is inherited.
+        let _ = self.parent.set(link);
+    }
+
+    /// Tells it who owns its processes, once.
+    pub fn set_owner(&self, owner: Box<dyn Owner>) {
+        // One layer owns processes, and it does this when it starts the actor.
+        let _ = self.owner.set(owner);
+    }
+
+    /// The scope around all of the actor's own work; cancelled when the actor is.
+    pub fn scope(&self) -> &CancelScope {
+        &self.scope
+    }
+
+    pub(crate) fn may_call(&self, export: u32) -> bool {
+        self.exposed.as_ref().is_none_or(|exposed| exposed.get(export as usize) == Some(&true))
+    }
+
+    /// Cancels the actor: its tasks, everything it owns, and its own work, to be over within
+    /// `remaining`. Asked again, only the time counts. Returns at once.
+    pub fn cancel(&self, cancellation: Cancellation, remaining: Duration) {
+        {
+            let mut before = self.remaining.lock().unwrap_or_else(PoisonError::into_inner);
+            *before = Some(before.unwrap_or(Duration::MAX).min(remaining));
+        }
+        for link in engine().links() {
+            let tasks = link.tasks().all();
+            for task in tasks {
+                task.cancel(cancellation.reason, cancellation.by.clone());
+            }
+        }
+        if let Some(owner) = self.owner.get() {
+            owner.cancel(&cancellation, remaining);
+        }
+        self.scope.cancel_with(cancellation.reason, cancellation.by);
+    }
+
+    /// Whether it is cancelled, and then how much time it was given, at the time of the cancel.
+    pub fn cancel_remaining(&self) -> Option<Duration> {
+        *self.remaining.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no call of others runs here any more, but those that are cancelled and cannot
+    /// be dropped: plain functions that have not returned.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe.
+    pub async fn tasks_ended(&self) {
+        std::future::poll_fn(|cx| engine().poll_idle(cx.waker())).await;
+    }
+
+    /// What runs here and who it is connected with.
+    pub fn statistics(&self) -> ActorStatistics {
+        let links = engine().links();
+        let mut tasks: Vec<_> = links
+            .iter()
+            .flat_map(|link| link.tasks().all())
+            .map(|task| task.statistics())
+            .collect();
+        tasks.sort_by_key(|task| task.number);
+        ActorStatistics {
+            tasks,
+            links: links.iter().filter_map(|link| link.statistics()).collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Actor").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// There is an actor in this process already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this process is an actor already, and can be one only once")]
+pub struct AlreadyAnActor;
+
+impl From<AlreadyAnActor> for Error {
+    fn from(already: AlreadyAnActor) -> Self {
+        local_error(Ending::NotSpawned { reason: already.to_string() }, None)
+    }
+}
+
+fn exposed_numbers(exposed: &[String]) -> Vec<bool> {
+    let is_exposed = |export: &Export| {
+        let path = export.path();
+        exposed.iter().any(|name| {
+            path.strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        })
+    };
+    (0..).map_while(exports::by_index).map(is_exposed).collect()
+}

@@ -1,0 +1,129 @@
+//! What an actor does with a frame, whoever read it: the one place where kinds of frames get
+//! their meaning.
+//!
+//! It never waits and runs no user code, so that it can be called by the leader and by a waiter
+//! alike. A call is only prepared here.
+
+use std::sync::Arc;
+
+use tractor_ipc::{Frame, Kind};
+
+use crate::actor::{self, current_actor};
+use crate::calls::Reply;
+use crate::ending::{Ending, Refusal};
+use crate::exports;
+use crate::invoke::RpcTask;
+use crate::io::link::Link;
+use crate::scope::CancelReason;
+use crate::start::{self, Header};
+
+/// What is left to do after a frame.
+pub(crate) enum Next {
+    /// Nothing.
+    Done,
+    /// Nothing, and a waiter was woken.
+    Woke,
+    /// A call has to be polled for the first time.
+    Start(Arc<RpcTask>),
+    /// The peer broke the rules in this way; the link is to be closed.
+    Violation(String),
+}
+
+/// Handles one frame.
+pub(crate) fn dispatch(link: &Arc<Link>, frame: Frame<'_>) -> Next {
+    let Frame { kind, id, payload } = frame;
+    if !link.is_open() {
+        return owned(link, kind, id, payload.as_slice());
+    }
+    match kind {
+        Kind::Start => start(link, id, payload.as_slice()),
+        Kind::Return => fill(link, id, Reply::Returned(payload.into_vec())),
+        Kind::Fail => fill(link, id, Reply::Failed(payload.into_vec())),
+        Kind::Cancel => {
+            let task = link.tasks().get(id).cloned();
+            if let Some(task) = task {
+                task.cancel(CancelReason::Asked, link.peer().cloned());
+            }
+            Next::Done
+        }
+        Kind::Request => match current_actor() {
+            Ok(actor) => verdict(actor.services.request(actor, link, id, payload.as_slice())),
+            Err(error) => Next::Violation(error.to_string()),
+        },
+        Kind::Reply => fill(link, id, Reply::Returned(payload.into_vec())),
+        Kind::Report => match current_actor() {
+            Ok(actor) => verdict(actor.services.report(link, payload.as_slice())),
+            Err(error) => Next::Violation(error.to_string()),
+        },
+        Kind::Ping => {
+            // A pong has no payload that could be too long.
+            let _ = link.send(Kind::Pong, id, &[]);
+            Next::Done
+        }
+        Kind::Pong => {
+            link.pong(id);
+            Next::Woke
+        }
+        Kind::Hello
+        | Kind::Proof
+        | Kind::Welcome
+        | Kind::Spec
+        | Kind::Ready
+        | Kind::Stop
+        | Kind::Stopped => owned(link, kind, id, payload.as_slice()),
+    }
+}
+
+fn owned(link: &Arc<Link>, kind: Kind, id: u64, payload: &[u8]) -> Next {
+    verdict(link.owner().frame(link, kind, id, payload))
+}
+
+fn verdict(result: Result<(), String>) -> Next {
+    match result {
+        Ok(()) => Next::Done,
+        Err(reason) => Next::Violation(reason),
+    }
+}
+
+/// Completes a call. An answer that nobody waits for any more is dropped: its call was cancelled.
+fn fill(link: &Link, id: u64, reply: Reply) -> Next {
+    match link.leave_call(id) {
+        Some(slot) if slot.fill(reply) => Next::Woke,
+        _ => Next::Done,
+    }
+}
+
+fn start(link: &Arc<Link>, id: u64, payload: &[u8]) -> Next {
+    let Some((header, args)) = Header::split(payload) else {
+        return Next::Violation("a start frame is shorter than its header".to_owned());
+    };
+    let refused = |refusal, export| {
+        let error = actor::local_error(Ending::Refused(refusal), export);
+        // An encoded error is bounded far below a frame.
+        let _ = link.send(Kind::Fail, id, &error.encode());
+        Next::Done
+    };
+    let Some(export) = exports::by_index(header.export) else {
+        return refused(Refusal::UnknownExport, None);
+    };
+    if start::signature(header.export) != Some(header.signature) {
+        let ours = format!("number {} with fingerprint {:x}", header.export, header.signature);
+        let theirs = export.signature.to_owned();
+        return refused(Refusal::OtherSignature { ours, theirs }, Some(export));
+    }
+    let Ok(actor) = current_actor() else {
+        return refused(Refusal::NotAnActor, Some(export));
+    };
+    if !actor.may_call(header.export) {
+        return refused(Refusal::NotExposed, Some(export));
+    }
+    if actor.cancel_remaining().is_some() {
+        return refused(Refusal::Closing, Some(export));
+    }
+    let target = (header.export, export);
+    match RpcTask::enter(link, id, target, args.to_vec(), header.remaining) {
+        Some(task) => Next::Start(task),
+        // Its id is in use, and an answer would complete the other call; or nobody is there.
+        None => Next::Done,
+    }
+}

@@ -1,0 +1,221 @@
+//! [`Ending`]: every way in which a call, a task or an actor ends other than by returning.
+
+use std::error::Error as StdError;
+
+use serde::{Deserialize, Serialize};
+use tractor_ipc::{ActorId, BuildId};
+
+use crate::error::Error;
+use crate::exports::{self, BoxedError, Export};
+use crate::scope::CancelReason;
+
+/// How a call, a task or an actor ended other than by returning.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The function returned an error.
+    Failed(Box<UserError>),
+    /// The function panicked; its actor lives on.
+    Panicked {
+        /// The panic's message.
+        message: String,
+        /// Where, as `src/main.rs:10:5`.
+        location: Option<String>,
+    },
+    /// The process left by itself, or its `main` returned.
+    Exited {
+        /// The exit code, which may be 0.
+        code: i32,
+    },
+    /// A signal killed the process.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+        /// Whether the system wrote a core file.
+        core_dumped: bool,
+    },
+    /// The process is gone, and somebody else took its exit status.
+    StatusLost,
+    /// It was cancelled.
+    Cancelled {
+        /// The actor that asked for it, if one did.
+        by: Option<ActorId>,
+        /// Why.
+        reason: CancelReason,
+    },
+    /// The channel to the actor closed while something was expected of it.
+    LinkLost {
+        /// Why the channel closed.
+        reason: String,
+    },
+    /// The actor did not take up the request.
+    Refused(Refusal),
+    /// The process was never started.
+    NotSpawned {
+        /// What the system, or a limit, said.
+        reason: String,
+    },
+    /// The process started, and was gone before it could take requests.
+    DiedBeforeReady {
+        /// What became of it: [`Exited`](Self::Exited), [`Signaled`](Self::Signaled),
+        /// [`StatusLost`](Self::StatusLost) or [`LinkLost`](Self::LinkLost).
+        status: Box<Self>,
+    },
+    /// Several failures at once.
+    Several(Vec<Error>),
+}
+
+/// Why an actor does not take up a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It has no function of this number or name.
+    #[error("it has no such function")]
+    UnknownExport,
+    /// It has the function, and this caller may not start it.
+    #[error("the function is not exposed to this caller")]
+    NotExposed,
+    /// Its function of this name is another one.
+    #[error("its function is `{theirs}`, the caller's is `{ours}`")]
+    OtherSignature {
+        /// The caller's.
+        ours: String,
+        /// The actor's.
+        theirs: String,
+    },
+    /// The arguments could not be encoded or decoded.
+    #[error("the arguments do not fit: {0}")]
+    BadArguments(String),
+    /// The result could not be encoded or decoded.
+    #[error("the result does not fit: {0}")]
+    BadResult(String),
+    /// It has as many calls running as it may.
+    #[error("it runs as many calls as it may")]
+    TooManyCalls,
+    /// It is about to end.
+    #[error("it is closing")]
+    Closing,
+    /// The nursery takes no more children.
+    #[error("the nursery is closed")]
+    NurseryClosed,
+    /// The calling process is not an actor, so it has no way to reach one.
+    #[error("this process is not an actor: `#[tractor::main]` or `tractor::run` makes it one")]
+    NotAnActor,
+    /// It runs another build of the program.
+    #[error("it runs build {theirs}, the caller build {ours}")]
+    OtherBuild {
+        /// The caller's.
+        ours: BuildId,
+        /// The actor's.
+        theirs: BuildId,
+    },
+}
+
+/// An error that a function returned: as text, and as the value itself if it is serde.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserError {
+    pub(crate) type_name: String,
+    pub(crate) message: String,
+    pub(crate) chain: Vec<String>,
+    pub(crate) debug: String,
+    pub(crate) cause: Option<Error>,
+    pub(crate) encoded: Option<Encoded>,
+}
+
+impl UserError {
+    /// Writes down what an error of type `type_name` says, and what it says of its sources.
+    ///
+    /// A source that is a [`crate::Error`] is kept whole: it tells more than its text.
+    pub fn describe(type_name: &str, error: &(dyn StdError + 'static)) -> Self {
+        let mut described = Self {
+            type_name: type_name.to_owned(),
+            message: error.to_string(),
+            chain: Vec::new(),
+            debug: format!("{error:?}"),
+            cause: None,
+            encoded: None,
+        };
+        let mut source = error.source();
+        while let Some(error) = source {
+            if let Some(failure) = error.downcast_ref::<Error>() {
+                described.cause = Some(failure.clone());
+                break;
+            }
+            if described.chain.len() == CHAIN_LEN_MAX {
+                break;
+            }
+            described.chain.push(error.to_string());
+            source = error.source();
+        }
+        described
+    }
+
+    /// The full name of the error's type, such as `demo::LoadError`.
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// What its `Display` says.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the `Display` of each of its sources says, nearest first, up to the first that is a
+    /// [`crate::Error`], which is the [`cause`](Self::cause).
+    pub fn chain(&self) -> &[String] {
+        &self.chain
+    }
+
+    /// What its `Debug` says.
+    pub fn debug(&self) -> &str {
+        &self.debug
+    }
+
+    /// The failure of another call that it was made from, if there is one among its sources.
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_ref()
+    }
+
+    /// Adds the value itself, as the error of `export`; without effect for a function that
+    /// peers do not know by number.
+    pub(crate) fn attach(&mut self, export: &'static Export, bytes: Vec<u8>) {
+        let exports = exports::digest();
+        self.encoded = export.index().map(|export| Encoded {
+            export,
+            exports,
+            bytes,
+        });
+    }
+
+    /// The bytes of the value, if it is an error of `export`.
+    pub(crate) fn bytes_of(&self, export: &'static Export) -> Option<&[u8]> {
+        let encoded = self.encoded.as_ref()?;
+        let theirs = encoded.export()?;
+        std::ptr::eq(theirs, export).then_some(&*encoded.bytes)
+    }
+
+    /// The value itself, if it travelled.
+    pub(crate) fn decode(&self) -> Option<BoxedError> {
+        let encoded = self.encoded.as_ref()?;
+        (encoded.export()?.decode_error?)(&encoded.bytes)
+    }
+}
+
+/// An error's value, and the function that knows its type.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Encoded {
+    export: u32,
+    /// Which functions that number counts: in another program it means another one.
+    exports: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Encoded {
+    fn export(&self) -> Option<&'static Export> {
+        let is_ours = self.exports == exports::digest();
+        is_ours.then(|| exports::by_index(self.export)).flatten()
+    }
+}
+
+/// Sources that are written down; a source that is its own source would never end.
+const CHAIN_LEN_MAX: usize = 32;

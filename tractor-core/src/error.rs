@@ -1,0 +1,331 @@
+//! [`Error`]: the one error of all remote calls, with the actor where it began and the actors
+//! that passed it on.
+
+// Errors as text for a terminal.
+mod render;
+// Errors as bytes, bounded.
+mod wire;
+
+use std::error::Error as StdError;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tractor_ipc::{ActorId, codec};
+
+use crate::ending::{Ending, UserError};
+use crate::exports::{BoxedError, Export};
+
+/// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
+/// and which actors passed the news on.
+///
+/// It is a pointer, and cloning counts a reference. `Display` and `Debug` are the same report of
+/// one or more lines for people, so it reads well from `main` too:
+///
+/// ```text
+/// actor 'loader' (pid 4711) failed in demo::load: LoadError: cannot read the table
+///   caused by: no such file
+///   relayed by 'middle'
+/// ```
+///
+/// The error that the user's function returned comes back by
+/// [`downcast_ref`](Self::downcast_ref) if its type is serde, and is then the
+/// [`source`](StdError::source) as well, so reporters that print the chain of sources repeat its
+/// message.
+///
+/// # Examples
+///
+/// ```
+/// use tractor_core::{Ending, Error};
+/// use tractor_ipc::ActorId;
+///
+/// let worker = ActorId::fresh("worker");
+/// let killed = Ending::Signaled { signal: 9, core_dumped: false };
+/// let error = Error::new(worker, killed).with_pid(4711).in_call("demo::is_prime");
+/// assert_eq!(
+///     error.to_string(),
+///     "actor 'worker' (pid 4711) was killed by signal 9 (SIGKILL) \
+///      while demo::is_prime was running"
+/// );
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Failure>);
+
+impl Error {
+    /// Reports that something in the actor `origin` ended with `ending`.
+    ///
+    /// [`Ending::Several`] of one error is that error, passed on by `origin`: so a function that
+    /// returns the failure of a call below it does not hide it.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn new(origin: ActorId, ending: Ending) -> Self {
+        match ending {
+            Ending::Several(mut errors) if errors.len() == 1 => {
+                errors.remove(0).relayed_by(&origin)
+            }
+            ending => Self::from(Report {
+                id: getrandom::u64().expect("the system gives random bytes"),
+                origin,
+                pid: None,
+                relay_path: Vec::new(),
+                call: None,
+                calls_in_flight: Vec::new(),
+                ending,
+            }),
+        }
+    }
+
+    /// Makes one error of several that met in the actor `at`: a single one stays itself, and a
+    /// failure that arrived twice, alone or within a group, counts once. Groups stay groups.
+    ///
+    /// # Panics
+    ///
+    /// If `errors` is empty.
+    pub fn several(at: &ActorId, errors: Vec<Self>) -> Self {
+        let mut distinct: Vec<Self> = Vec::with_capacity(errors.len());
+        for error in errors {
+            if distinct.iter().any(|other| other.contains(error.id())) {
+                continue;
+            }
+            distinct.retain(|other| !error.contains(other.id()));
+            distinct.push(error);
+        }
+        assert!(!distinct.is_empty(), "several errors are at least one");
+        if distinct.len() == 1 {
+            return distinct.remove(0);
+        }
+        Self::new(at.clone(), Ending::Several(distinct))
+    }
+
+    /// The actor where it began; of a group, the actor where its members met.
+    pub fn origin(&self) -> &ActorId {
+        &self.0.report.origin
+    }
+
+    /// The process id of the actor where it began, if known.
+    pub fn origin_pid(&self) -> Option<u32> {
+        self.0.report.pid
+    }
+
+    /// The same, with the process id of the actor where it began.
+    pub fn with_pid(self, pid: u32) -> Self {
+        self.edit(|report| report.pid = Some(pid))
+    }
+
+    /// The actors that passed it on, the one nearest to the origin first.
+    pub fn relay_path(&self) -> &[ActorId] {
+        &self.0.report.relay_path
+    }
+
+    /// The same, passed on by `relay`; without effect if that actor is the last on the path.
+    pub fn relayed_by(self, relay: &ActorId) -> Self {
+        let last = self.relay_path().last().unwrap_or_else(|| self.origin());
+        if last == relay {
+            return self;
+        }
+        self.edit(|report| report.relay_path.push(relay.clone()))
+    }
+
+    /// The function that was running, such as `demo::load`, if one was.
+    pub fn call(&self) -> Option<&str> {
+        self.0.report.call.as_deref()
+    }
+
+    /// The same, with the function that was running; the first one told stays.
+    pub fn in_call(self, path: impl Into<String>) -> Self {
+        match self.call() {
+            Some(_) => self,
+            None => self.edit(|report| report.call = Some(path.into())),
+        }
+    }
+
+    /// The calls that were lost with the actor, if it died.
+    pub fn calls_in_flight(&self) -> &[String] {
+        &self.0.report.calls_in_flight
+    }
+
+    /// The same, with the calls that were lost with the actor.
+    pub fn with_calls_in_flight(self, paths: Vec<String>) -> Self {
+        self.edit(|report| report.calls_in_flight = paths)
+    }
+
+    /// What happened.
+    pub fn ending(&self) -> &Ending {
+        &self.0.report.ending
+    }
+
+    /// A random number that stays with the failure wherever it travels, so that one failure that
+    /// arrives by two ways is recognised.
+    pub fn id(&self) -> u64 {
+        self.0.report.id
+    }
+
+    /// Whether it was cancelled; a group is if all its members are.
+    pub fn is_cancelled(&self) -> bool {
+        match self.ending() {
+            Ending::Cancelled { .. } => true,
+            Ending::Several(errors) => errors.iter().all(Self::is_cancelled),
+            _ => false,
+        }
+    }
+
+    /// Whether a function panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.ending(), Ending::Panicked { .. })
+    }
+
+    /// Whether the actor's process is gone: exited, killed, or dead before it was ready.
+    pub fn is_death(&self) -> bool {
+        use Ending::{DiedBeforeReady, Exited, Signaled, StatusLost};
+        matches!(
+            self.ending(),
+            Exited { .. } | Signaled { .. } | StatusLost | DiedBeforeReady { .. }
+        )
+    }
+
+    /// The signal that killed the actor, if one did.
+    pub fn signal(&self) -> Option<i32> {
+        match self.death() {
+            Ending::Signaled { signal, .. } => Some(*signal),
+            _ => None,
+        }
+    }
+
+    /// The actor's exit code, if it exited.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self.death() {
+            Ending::Exited { code } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The members of a group; empty for a single failure.
+    pub fn group(&self) -> &[Self] {
+        match self.ending() {
+            Ending::Several(errors) => errors,
+            _ => &[],
+        }
+    }
+
+    /// The user's own error, if it is an `E` that is serde: what the function returned, one of
+    /// its sources, or the same of a failure below it or of a member of a group.
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        match self.ending() {
+            Ending::Several(errors) => errors.iter().find_map(Self::downcast_ref),
+            Ending::Failed(user) => {
+                let mut source = self.decoded();
+                while let Some(error) = source {
+                    if let Some(found) = error.downcast_ref::<E>() {
+                        return Some(found);
+                    }
+                    if let Some(below) = error.downcast_ref::<Self>() {
+                        return below.downcast_ref();
+                    }
+                    source = error.source();
+                }
+                user.cause().and_then(Self::downcast_ref)
+            }
+            _ => None,
+        }
+    }
+
+    /// The error that `export` itself returned, decoded as the `E` of its signature, which needs
+    /// to be serde but not an [`Error`](StdError); any other failure is given back.
+    ///
+    /// # Errors
+    ///
+    /// The same error, if something else happened, or in a function further below.
+    pub fn into_returned<E: DeserializeOwned>(self, export: &'static Export) -> Result<E, Self> {
+        let returned = match self.ending() {
+            Ending::Failed(user) => user.bytes_of(export),
+            _ => None,
+        };
+        returned
+            .and_then(|bytes| codec::decode(bytes).ok())
+            .ok_or(self)
+    }
+
+    /// The user's own error. It is decoded when first asked for, by the one who asks: it is the
+    /// user's code that runs then.
+    fn decoded(&self) -> Option<&(dyn StdError + 'static)> {
+        let Ending::Failed(user) = self.ending() else {
+            return None;
+        };
+        let decoded = self.0.decoded.get_or_init(|| UserError::decode(user));
+        decoded.as_deref().map(|error| error as _)
+    }
+
+    fn contains(&self, id: u64) -> bool {
+        self.id() == id || self.group().iter().any(|member| member.contains(id))
+    }
+
+    fn death(&self) -> &Ending {
+        match self.ending() {
+            Ending::DiedBeforeReady { status } => status,
+            ending => ending,
+        }
+    }
+
+    fn edit(mut self, edit: impl FnOnce(&mut Report)) -> Self {
+        match Arc::get_mut(&mut self.0) {
+            Some(failure) => {
+                edit(&mut failure.report);
+                self
+            }
+            None => {
+                let mut report = self.0.report.clone();
+                edit(&mut report);
+                Self::from(report)
+            }
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.decoded()
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.report.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Report::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl From<Report> for Error {
+    fn from(report: Report) -> Self {
+        Self(Arc::new(Failure {
+            report,
+            decoded: OnceLock::new(),
+        }))
+    }
+}
+
+struct Failure {
+    report: Report,
+    decoded: OnceLock<Option<BoxedError>>,
+}
+
+/// All that is known of a failure, as it travels.
+#[derive(Clone, Serialize, Deserialize)]
+struct Report {
+    id: u64,
+    origin: ActorId,
+    pid: Option<u32>,
+    relay_path: Vec<ActorId>,
+    call: Option<String>,
+    calls_in_flight: Vec<String>,
+    ending: Ending,
+}
+
+#[cfg(test)]
+mod tests;

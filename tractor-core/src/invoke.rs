@@ -1,0 +1,519 @@
+//! [`RpcTask`]: one call of a peer, running here.
+//!
+//! The leader polls it first, where the call was read; if it has to wait it rests, and the first
+//! wake-up hands it to the executor. Wherever it is, it can be cancelled at once: at rest the
+//! leader drops it, while it is polled its poller does.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use futures::task::AtomicWaker;
+use tractor_ipc::{ActorId, Kind};
+
+use crate::actor;
+use crate::ending::{Ending, Refusal};
+use crate::error::Error;
+use crate::exports::{Body, Export};
+use crate::io::leader::still_leads;
+use crate::io::link::Link;
+use crate::io::{Job, engine};
+use crate::panics;
+use crate::rt;
+use crate::scope::{CancelReason, CancelScope, Cancellation, Registration};
+
+/// A task that wakes itself in its first poll is polled so many times more at once: most yield
+/// to be fair, and a thread switch costs more than going on.
+const INLINE_REPOLLS: u32 = 3;
+
+/// What a task answers: the encoded result or the failure.
+pub(crate) type Answer = Result<Vec<u8>, Error>;
+
+/// One call of a peer, running here.
+pub(crate) struct RpcTask {
+    link: Arc<Link>,
+    call: u64,
+    number: u64,
+    export: &'static Export,
+    index: u32,
+    state: AtomicU32,
+    body: Mutex<Held>,
+    /// Wakes the executor's task, once there is one.
+    outer: AtomicWaker,
+    scope: CancelScope,
+    /// Has a cancel of the scope reach the task while it is at rest.
+    registration: Mutex<Option<Registration>>,
+    /// Why it was cancelled, and by whom.
+    cancelled: OnceLock<Cancellation>,
+    started: Instant,
+}
+
+/// The bits of [`RpcTask::state`]. None set: at rest, to be handed to the executor when woken.
+mod bit {
+    /// Somebody polls or drops it, and nobody else may.
+    pub(super) const RUN: u32 = 1;
+    /// It was woken since its last poll began.
+    pub(super) const WOKEN: u32 = 2;
+    /// The executor has it.
+    pub(super) const MOVED: u32 = 4;
+    /// It is answered.
+    pub(super) const DONE: u32 = 8;
+    /// It is to be dropped as soon as nothing shields it.
+    pub(super) const CANCELLED: u32 = 16;
+    /// It is a plain function on a thread of its own, which cannot be dropped.
+    pub(super) const BLOCKING: u32 = 32;
+}
+use bit::{BLOCKING, CANCELLED, DONE, MOVED, RUN, WOKEN};
+
+enum Held {
+    Args(Vec<u8>),
+    Future(Pin<Box<dyn Future<Output = Result<Vec<u8>, Ending>> + Send>>),
+    Nothing,
+}
+
+/// A task in numbers and words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskStatistics {
+    /// Its number in this process, as log lines show it.
+    pub number: u64,
+    /// The function, with its module.
+    pub function: String,
+    /// Who called it.
+    pub caller: Option<ActorId>,
+    /// For how long it has been running.
+    pub age: Duration,
+    /// What it is doing.
+    pub state: TaskState,
+}
+
+/// What a task is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// It is being polled, or a plain function runs.
+    Running,
+    /// It waits for something.
+    Waiting,
+    /// It is cancelled and will be dropped when it can be.
+    Cancelling,
+    /// It is cancelled and answered; its plain function goes on until it returns, and its result
+    /// is discarded.
+    CancelledRunning,
+}
+
+thread_local! {
+    /// The task that is being polled on this thread.
+    static CURRENT: Cell<Option<(u64, &'static Export)>> = const { Cell::new(None) };
+}
+
+/// The task that is being polled on this thread, as log lines show it.
+pub(crate) fn current_name() -> Option<String> {
+    CURRENT.get().map(|(number, export)| format!("{} {number}", export.name))
+}
+
+impl RpcTask {
+    /// Makes the task of a call, not polled yet, and enters it in the link's table; `None` if the
+    /// call's id is in use or the link has ended.
+    pub(crate) fn enter(
+        link: &Arc<Link>,
+        call: u64,
+        (index, export): (u32, &'static Export),
+        args: Vec<u8>,
+        remaining: Option<Duration>,
+    ) -> Option<Arc<Self>> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        let scope = CancelScope::new();
+        let started = Instant::now();
+        let deadline = remaining.and_then(|remaining| started.checked_add(remaining));
+        if let Some(deadline) = deadline {
+            scope.set_deadline(Some(deadline));
+        }
+        let task = Arc::new(Self {
+            link: link.clone(),
+            call,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            export,
+            index,
+            state: AtomicU32::new(RUN),
+            body: Mutex::new(Held::Args(args)),
+            outer: AtomicWaker::new(),
+            scope,
+            registration: Mutex::new(None),
+            cancelled: OnceLock::new(),
+            started,
+        });
+        link.tasks().insert(call, task.clone()).ok()?;
+        engine().task_begins();
+        let weak = Arc::downgrade(&task);
+        let registration = task.scope.on_cancel(move || {
+            if let Some(task) = weak.upgrade() {
+                // Its deadline passed, or its own code cancelled the scope.
+                let cancellation = task.scope.cancelled_by();
+                let (reason, by) = cancellation
+                    .map_or((CancelReason::ScopeCancelled, None), |told| (told.reason, told.by));
+                task.cancel(reason, by);
+            }
+        });
+        *task.registration() = Some(registration);
+        Some(task)
+    }
+
+    pub(crate) fn export_index(&self) -> u32 {
+        self.index
+    }
+
+    /// Whether its author did not forbid the first poll on a runtime thread.
+    pub(crate) fn may_inline(&self) -> bool {
+        !self.export.spawn
+    }
+
+    /// Polls it for the first time, on the leader's thread, as user code.
+    pub(crate) fn poll_inline(self: &Arc<Self>) -> Option<Answer> {
+        rt::poll_as_task(|| {
+            let mut answer = self.poll_body();
+            for _ in 0..INLINE_REPOLLS {
+                let state = self.state.load(Ordering::Acquire);
+                let again = state & (WOKEN | CANCELLED | BLOCKING) == WOKEN;
+                if answer.is_some() || !again || !still_leads(engine()) {
+                    break;
+                }
+                self.state.fetch_and(!WOKEN, Ordering::AcqRel);
+                answer = self.poll_body();
+            }
+            answer
+        })
+    }
+
+    /// After a first poll that gave no answer: lets it rest, or passes it on to who is next.
+    /// Tells whether that is the executor.
+    pub(crate) fn rest_inline(self: &Arc<Self>) -> bool {
+        let state = self.rest();
+        if state & BLOCKING != 0 {
+            return true;
+        }
+        if self.is_to_be_dropped(state) {
+            engine().push(Job::Drop(self.clone()));
+            return false;
+        }
+        if state & (WOKEN | CANCELLED) != 0 {
+            self.spawn();
+            return true;
+        }
+        false
+    }
+
+    /// Hands it to the executor, which polls it as soon as it can.
+    pub(crate) fn spawn(self: &Arc<Self>) {
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            let next = (state & !RUN) | MOVED | WOKEN;
+            match self.replace(state, next) {
+                Ok(()) => break,
+                Err(now) => state = now,
+            }
+        }
+        rt::spawn(Moved(self.clone()));
+    }
+
+    /// Cancels it. It is answered when it has been dropped.
+    pub(crate) fn cancel(self: &Arc<Self>, reason: CancelReason, by: Option<ActorId>) {
+        // Set before the state says so: whoever sees the state asks for the reason. The first
+        // cancel is the one that counts.
+        let _ = self.cancelled.set(Cancellation { by: by.clone(), reason });
+        let shielded = self.scope.has_active_shield();
+        let mut state = self.state.load(Ordering::Acquire);
+        let at_rest = loop {
+            if state & (DONE | CANCELLED) != 0 {
+                return;
+            }
+            let at_rest = state & (RUN | BLOCKING) == 0 && !shielded;
+            let next = state | CANCELLED | if at_rest { RUN } else { 0 };
+            match self.replace(state, next) {
+                Ok(()) => break at_rest,
+                Err(now) => state = now,
+            }
+        };
+        self.scope.cancel_with(reason, by);
+        if at_rest {
+            engine().push(Job::Drop(self.clone()));
+        } else if state & BLOCKING != 0 {
+            self.send_answer(Err(self.cancelled_error()), false);
+        } else {
+            // The shield may have been left meanwhile; the poll that follows will see.
+            self.wake_by_ref();
+        }
+    }
+
+    /// Whoever called it is gone.
+    pub(crate) fn cancel_for_lost_peer(self: &Arc<Self>) {
+        self.cancel(CancelReason::PeerLost, self.link.peer().cloned());
+    }
+
+    /// Drops what it holds, as user code, and answers that it was cancelled. Only for who has
+    /// set [`RUN`].
+    pub(crate) fn drop_body(self: &Arc<Self>) {
+        let held = std::mem::replace(&mut *self.held(), Held::Nothing);
+        let dropped = self.surround(|| panics::catch(|| drop(held)));
+        if let Err(Ending::Panicked { message, location }) = dropped {
+            log::error!(
+                "a destructor of the cancelled {} panicked at {}: {message}",
+                self.export.path(),
+                location.as_deref().unwrap_or("an unknown place"),
+            );
+        }
+        self.answer(Err(self.cancelled_error()), false);
+        self.outer.wake();
+    }
+
+    /// Ends it with an answer.
+    pub(crate) fn answer(&self, answer: Answer, corked: bool) {
+        self.state.fetch_or(DONE, Ordering::AcqRel);
+        self.leave();
+        self.send_answer(answer, corked);
+    }
+
+    fn leave(&self) {
+        self.link.tasks().remove(self.call);
+        let registration = self.registration().take();
+        drop(registration);
+    }
+
+    /// Answers, once in a task's life.
+    fn send_answer(&self, answer: Answer, corked: bool) {
+        engine().task_is_answered();
+        let error = match answer {
+            Ok(bytes) => match self.link.send_owned(Kind::Return, self.call, bytes, corked) {
+                Ok(()) => return,
+                Err(too_long) => self.error(Ending::Refused(Refusal::BadResult(too_long.to_string()))),
+            },
+            Err(error) => error,
+        };
+        // An encoded error is bounded far below a frame.
+        let _ = self.link.send_with(Kind::Fail, self.call, &error.encode(), corked);
+    }
+
+    /// Polls it once. The state holds [`RUN`].
+    fn poll_body(self: &Arc<Self>) -> Option<Answer> {
+        let waker = Waker::from(self.clone());
+        let mut cx = Context::from_waker(&waker);
+        let polled = self.surround(|| panics::catch(|| self.poll_held(&mut cx)));
+        let result = match polled {
+            Ok(Poll::Pending) => return None,
+            Ok(Poll::Ready(result)) => result,
+            Err(panicked) => Err(panicked),
+        };
+        *self.held() = Held::Nothing;
+        Some(result.map_err(|ending| self.error(ending)))
+    }
+
+    fn poll_held(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Vec<u8>, Ending>> {
+        let mut held = self.held();
+        if let Held::Args(args) = &*held {
+            let body = (self.export.start)(args);
+            match body {
+                Err(error) => {
+                    let refusal = Refusal::BadArguments(error.to_string());
+                    return Poll::Ready(Err(Ending::Refused(refusal)));
+                }
+                Ok(Body::Async(future)) => *held = Held::Future(future),
+                Ok(Body::Blocking(function)) => {
+                    *held = Held::Nothing;
+                    drop(held);
+                    self.run_blocking(function);
+                    return Poll::Pending;
+                }
+            }
+        }
+        match &mut *held {
+            Held::Future(future) => future.as_mut().poll(cx),
+            Held::Args(_) | Held::Nothing => Poll::Pending,
+        }
+    }
+
+    fn run_blocking(
+        self: &Arc<Self>,
+        function: Box<dyn FnOnce() -> Result<Vec<u8>, Ending> + Send>,
+    ) {
+        let before = self.state.fetch_or(BLOCKING, Ordering::AcqRel);
+        if before & CANCELLED != 0 {
+            return self.answer(Err(self.cancelled_error()), false);
+        }
+        let task = self.clone();
+        rt::spawn_blocking(move || {
+            let result = task.surround(|| panics::catch(function));
+            let result = result.unwrap_or_else(Err).map_err(|ending| task.error(ending));
+            let before = task.state.fetch_or(DONE, Ordering::AcqRel);
+            task.leave();
+            if before & CANCELLED == 0 {
+                task.send_answer(result, false);
+            }
+        });
+    }
+
+    /// Runs `f` as this task: its scope and its name are the current ones.
+    fn surround<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<(u64, &'static Export)>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0);
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some((self.number, self.export))));
+        self.scope.enter_poll(f)
+    }
+
+    /// After a poll without an answer: gives up [`RUN`] unless something happened meanwhile that
+    /// the caller has to see to, and then tells the state.
+    fn rest(&self) -> u32 {
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            if state & (WOKEN | CANCELLED | BLOCKING) != 0 {
+                return state;
+            }
+            match self.replace(state, state & !RUN) {
+                Ok(()) => return 0,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Whether it is cancelled and nothing shields it.
+    fn is_to_be_dropped(&self, state: u32) -> bool {
+        state & CANCELLED != 0 && !self.scope.has_active_shield()
+    }
+
+    fn replace(&self, state: u32, next: u32) -> Result<(), u32> {
+        self.state
+            .compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire)
+            .map(drop)
+    }
+
+    fn registration(&self) -> MutexGuard<'_, Option<Registration>> {
+        self.registration.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Panics of user code are caught inside and leave the future where it was; it is then
+        // replaced at once.
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, ending: Ending) -> Error {
+        actor::local_error(ending, Some(self.export))
+    }
+
+    fn cancelled_error(&self) -> Error {
+        let cancellation = self.cancelled.get().cloned();
+        let Cancellation { by, reason } = cancellation
+            .unwrap_or(Cancellation { by: None, reason: CancelReason::ScopeCancelled });
+        self.error(Ending::Cancelled { by, reason })
+    }
+
+    /// The task in numbers and words.
+    pub(crate) fn statistics(&self) -> TaskStatistics {
+        let state = self.state.load(Ordering::Acquire);
+        let cancelled = state & CANCELLED != 0;
+        TaskStatistics {
+            number: self.number,
+            function: self.export.path(),
+            caller: self.link.peer().cloned(),
+            age: self.started.elapsed(),
+            state: match () {
+                () if cancelled && state & BLOCKING != 0 => TaskState::CancelledRunning,
+                () if cancelled => TaskState::Cancelling,
+                () if state & (RUN | BLOCKING) != 0 => TaskState::Running,
+                () => TaskState::Waiting,
+            },
+        }
+    }
+}
+
+impl Wake for RpcTask {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            if state & (DONE | WOKEN) != 0 {
+                return;
+            }
+            let moves = state & (RUN | MOVED) == 0;
+            let next = state | WOKEN | if moves { MOVED } else { 0 };
+            match self.replace(state, next) {
+                Ok(()) if moves => return rt::spawn(Moved(self.clone())),
+                Ok(()) if state & (MOVED | RUN) == MOVED => return self.outer.wake(),
+                Ok(()) => return,
+                Err(now) => state = now,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RpcTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcTask")
+            .field("number", &self.number)
+            .field("function", &self.export)
+            .field("state", &self.state.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A task that the executor polls from now on.
+struct Moved(Arc<RpcTask>);
+
+impl Future for Moved {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let task = &self.0;
+        task.outer.register(cx.waker());
+        let mut state = task.state.load(Ordering::Acquire);
+        loop {
+            if state & DONE != 0 {
+                return Poll::Ready(());
+            }
+            if state & RUN != 0 {
+                // Somebody drops it, and wakes us when that is done.
+                return Poll::Pending;
+            }
+            match task.replace(state, (state | RUN) & !WOKEN) {
+                Ok(()) => break,
+                Err(now) => state = now,
+            }
+        }
+        if task.is_to_be_dropped(state) {
+            task.drop_body();
+            return Poll::Ready(());
+        }
+        if let Some(answer) = task.poll_body() {
+            task.answer(answer, false);
+            return Poll::Ready(());
+        }
+        let state = task.rest();
+        if state & BLOCKING != 0 {
+            return Poll::Ready(());
+        }
+        if task.is_to_be_dropped(state) {
+            task.drop_body();
+            return Poll::Ready(());
+        }
+        if state != 0 {
+            task.state.fetch_and(!RUN, Ordering::AcqRel);
+            if state & WOKEN != 0 {
+                cx.waker().wake_by_ref();
+            }
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,391 @@
+//! [`Link`]: one connection to another actor, as the I/O threads see it.
+
+use std::fmt;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tractor_ipc::limits::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES};
+use tractor_ipc::{ActorId, CloseReason, FrameDecoder, Kind, PayloadTooLong, Socket};
+
+use super::engine;
+use super::look::LookScore;
+use super::poller::Interest;
+use super::token::ReadToken;
+use super::write::{WriteQueue, Written};
+use crate::calls::{CallTable, Slot};
+use crate::error::Error;
+use crate::invoke::RpcTask;
+use crate::scope::Cancellation;
+use crate::tasks::TaskTable;
+
+/// What a link is for: it is told of every frame that is not about calls, and of the end.
+///
+/// Its functions run on a runtime thread. They are short, never wait and run no user code.
+pub trait LinkOwner: Send + Sync + 'static {
+    /// A frame came that is neither a call's nor a ping.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; the link is then closed with that reason.
+    fn frame(&self, link: &Arc<Link>, kind: Kind, id: u64, payload: &[u8]) -> Result<(), String>;
+
+    /// The peer's end is closed, or the link broke; all that had arrived was handled. The owner
+    /// has [`Link::lose_calls`] called, now or when it knows why.
+    fn closed(&self, link: &Arc<Link>, reason: &CloseReason);
+
+    /// Somebody here wants the peer's process to end within `remaining`. An owner that owns the
+    /// process sees to it that it does; the others can only ask, which the caller does anyway.
+    fn cancel(&self, _cancellation: &Cancellation, _remaining: Duration) {}
+}
+
+/// One connection to another actor.
+///
+/// Frames of many threads leave whole and in order; answers are matched with calls; tasks that
+/// the peer started live no longer than the link.
+pub struct Link {
+    key: u64,
+    peer: OnceLock<ActorId>,
+    pub(crate) socket: Socket,
+    pub(crate) reader: ReadToken<FrameDecoder>,
+    writer: WriteQueue,
+    interest: Mutex<Interest>,
+    pub(crate) look: LookScore,
+    pub(crate) calls: Mutex<CallTable>,
+    pub(crate) tasks: Mutex<TaskTable<Arc<RpcTask>>>,
+    /// Calls awaiting an answer over this link, for the decision whether to gather frames.
+    pub(crate) calls_out: AtomicUsize,
+    next_id: AtomicU64,
+    /// Whether the peer may do more than shake hands.
+    open: AtomicBool,
+    ended: AtomicBool,
+    /// Set when the peer's process is known to be gone: what is readable is read, then it ends.
+    ending: AtomicBool,
+    flush_planned: AtomicBool,
+    owner: Box<dyn LinkOwner>,
+    traffic: Traffic,
+    pongs: Mutex<Vec<(u64, Box<dyn FnOnce() + Send>)>>,
+}
+
+#[derive(Debug)]
+struct Traffic {
+    opened: Instant,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+/// A link in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkStatistics {
+    /// Who is at the other end.
+    pub peer: ActorId,
+    /// How long the link has been open.
+    pub age: Duration,
+    /// Bytes received, headers included.
+    pub bytes_in: u64,
+    /// Bytes sent or queued, headers included.
+    pub bytes_out: u64,
+    /// Bytes of the latter that the peer has not taken yet.
+    pub bytes_queued: usize,
+    /// Calls to the peer that await an answer.
+    pub calls: usize,
+    /// Tasks that the peer started here.
+    pub tasks: usize,
+}
+
+impl Link {
+    /// Takes a connection into the runtime's care. `peer` is `None` if it has to prove itself
+    /// first; until [`open`](Self::open) every frame goes to the owner.
+    ///
+    /// # Errors
+    ///
+    /// Those of `epoll_ctl(2)`: too many watches.
+    pub fn start(
+        socket: Socket,
+        decoder: FrameDecoder,
+        peer: Option<ActorId>,
+        owner: Box<dyn LinkOwner>,
+    ) -> std::io::Result<Arc<Self>> {
+        let link = engine().add_link(|key| Self {
+            key,
+            open: AtomicBool::new(peer.is_some()),
+            peer: peer.map(OnceLock::from).unwrap_or_default(),
+            socket,
+            reader: ReadToken::new(decoder),
+            writer: WriteQueue::default(),
+            interest: Mutex::new(Interest::READ),
+            look: LookScore::new(),
+            calls: Mutex::default(),
+            tasks: Mutex::default(),
+            calls_out: AtomicUsize::new(0),
+            next_id: AtomicU64::new(1),
+            ended: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            flush_planned: AtomicBool::new(false),
+            owner,
+            traffic: Traffic {
+                opened: Instant::now(),
+                bytes_in: AtomicU64::new(0),
+                bytes_out: AtomicU64::new(0),
+            },
+            pongs: Mutex::default(),
+        })?;
+        // Frames that were read before, by whoever made the connection, raise no event.
+        engine().serve_soon(&link);
+        Ok(link)
+    }
+
+    /// Lets the peer call functions: it has proved to be `peer`.
+    pub fn open(&self, peer: ActorId) {
+        // A second proof cannot come: the handshake is over after the first.
+        let _ = self.peer.set(peer);
+        self.open.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Who is at the other end; `None` before it proved itself.
+    pub fn peer(&self) -> Option<&ActorId> {
+        self.peer.get()
+    }
+
+    /// The key that tells this link from all others of this process.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// A number that no other frame on this link in our direction has as id.
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sends a frame now. On a link that has ended it goes nowhere; the end is reported by
+    /// [`LinkOwner::closed`].
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadTooLong`]; nothing was sent.
+    pub fn send(&self, kind: Kind, id: u64, payload: &[u8]) -> Result<(), PayloadTooLong> {
+        self.send_with(kind, id, payload, false)
+    }
+
+    /// As [`send`](Self::send); a corked frame waits for the next flush.
+    pub(crate) fn send_with(
+        &self,
+        kind: Kind,
+        id: u64,
+        payload: &[u8],
+        corked: bool,
+    ) -> Result<(), PayloadTooLong> {
+        self.count_out(payload.len())?;
+        self.heed(self.writer.send(&self.socket, (kind, id), payload, corked));
+        Ok(())
+    }
+
+    /// As [`send_with`](Self::send_with), for a payload that is not needed here any more.
+    pub(crate) fn send_owned(
+        &self,
+        kind: Kind,
+        id: u64,
+        payload: Vec<u8>,
+        corked: bool,
+    ) -> Result<(), PayloadTooLong> {
+        self.count_out(payload.len())?;
+        self.heed(self.writer.send_owned(&self.socket, (kind, id), payload, corked));
+        Ok(())
+    }
+
+    fn count_out(&self, len: usize) -> Result<(), PayloadTooLong> {
+        if len > FRAME_BYTES_MAX {
+            return Err(PayloadTooLong { len });
+        }
+        let bytes = (len + FRAME_HEADER_BYTES) as u64;
+        self.traffic.bytes_out.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn count_in(&self, bytes: usize) {
+        self.traffic.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Sends what was corked.
+    pub(crate) fn flush(&self) {
+        self.heed(self.writer.flush(&self.socket));
+    }
+
+    pub(crate) fn on_writable(&self) {
+        self.watch(|interest| interest.writable = false);
+        self.heed(self.writer.writable(&self.socket));
+    }
+
+    fn heed(&self, written: Written) {
+        match written {
+            Written::Done => {}
+            Written::Full => self.watch(|interest| interest.writable = true),
+            // The reader finds the end, after whatever has arrived before it.
+            Written::Broken => self.watch(|interest| interest.readable = true),
+        }
+    }
+
+    /// Marks that a flush is on its way, and tells whether it was not before.
+    pub(crate) fn plan_flush(&self) -> bool {
+        !self.flush_planned.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether a flush was on its way; it is not any more.
+    pub(crate) fn unplan_flush(&self) -> bool {
+        self.flush_planned.load(Ordering::Relaxed)
+            && self.flush_planned.swap(false, Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_flush_planned(&self) -> bool {
+        self.flush_planned.load(Ordering::Relaxed)
+    }
+
+    /// Changes what the link is watched for.
+    pub(crate) fn watch(&self, change: impl FnOnce(&mut Interest)) {
+        let mut interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *interest;
+        change(&mut interest);
+        if *interest != before && !self.ended.load(Ordering::Acquire) {
+            engine().watch(self.socket.as_fd(), self.key, *interest);
+        }
+    }
+
+    /// Has the link read to its end, because the peer's process is gone. Bytes that a process
+    /// which inherited the peer's end by mistake may still write are not waited for.
+    pub fn end_after_reading(self: &Arc<Self>) {
+        self.ending.store(true, Ordering::Release);
+        engine().serve_soon(self);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+
+    /// Ends the link. The first reason counts.
+    pub fn close(self: &Arc<Self>, reason: &CloseReason) {
+        {
+            let _interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.ended.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            engine().remove(self.key, self.socket.as_fd());
+        }
+        self.writer.close();
+        // It fails only if the peer knows already.
+        let _ = self.socket.shutdown_write();
+        let tasks = self.tasks().close();
+        for task in tasks {
+            task.cancel_for_lost_peer();
+        }
+        self.owner.closed(self, reason);
+    }
+
+    /// Whether the link has ended.
+    pub fn is_closed(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Fails all calls that await an answer, and all later ones.
+    pub fn lose_calls(&self, error: Error) {
+        let lost = self.calls().lose(error.clone());
+        for slot in lost {
+            self.call_ended();
+            slot.fill(crate::calls::Reply::Lost(error.clone()));
+        }
+        let pongs = std::mem::take(&mut *self.pongs());
+        drop(pongs);
+    }
+
+    /// The calls that await an answer, by name, the oldest first.
+    pub fn calls_in_flight(&self) -> Vec<String> {
+        self.calls().in_flight()
+    }
+
+    pub(crate) fn enter_call(&self, id: u64, slot: Arc<Slot>) -> Result<(), Error> {
+        self.calls().insert(id, slot)?;
+        self.calls_out.fetch_add(1, Ordering::Relaxed);
+        engine().calls_out.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn leave_call(&self, id: u64) -> Option<Arc<Slot>> {
+        let slot = self.calls().remove(id)?;
+        self.call_ended();
+        Some(slot)
+    }
+
+    fn call_ended(&self) {
+        self.calls_out.fetch_sub(1, Ordering::Relaxed);
+        engine().calls_out.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn calls(&self) -> MutexGuard<'_, CallTable> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tasks(&self) -> MutexGuard<'_, TaskTable<Arc<RpcTask>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the peer's runtime for a sign of life; `pong` is called when it comes and dropped if
+    /// it cannot come any more.
+    pub(crate) fn ping(&self, pong: impl FnOnce() + Send + 'static) {
+        let id = self.next_id();
+        if !self.is_closed() {
+            self.pongs().push((id, Box::new(pong)));
+            // A ping has no payload that could be too long.
+            let _ = self.send(Kind::Ping, id, &[]);
+        }
+    }
+
+    pub(crate) fn pong(&self, id: u64) {
+        let pong = {
+            let mut pongs = self.pongs();
+            let at = pongs.iter().position(|(of, _)| *of == id);
+            at.map(|at| pongs.swap_remove(at).1)
+        };
+        pong.into_iter().for_each(|pong| pong());
+    }
+
+    fn pongs(&self) -> MutexGuard<'_, Vec<(u64, Box<dyn FnOnce() + Send>)>> {
+        self.pongs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the owner of the peer's process end it within `remaining`, if that is the link's.
+    pub fn cancel_peer(&self, cancellation: &Cancellation, remaining: Duration) {
+        self.owner.cancel(cancellation, remaining);
+    }
+
+    pub(crate) fn owner(&self) -> &dyn LinkOwner {
+        &*self.owner
+    }
+
+    /// The link in numbers; `None` before the peer proved itself.
+    pub fn statistics(&self) -> Option<LinkStatistics> {
+        Some(LinkStatistics {
+            peer: self.peer()?.clone(),
+            age: self.traffic.opened.elapsed(),
+            bytes_in: self.traffic.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.traffic.bytes_out.load(Ordering::Relaxed),
+            bytes_queued: self.writer.queued_bytes(),
+            calls: self.calls().len(),
+            tasks: self.tasks().len(),
+        })
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("key", &self.key)
+            .field("peer", &self.peer.get())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! [`Monitor`]: the thread that sees to it that somebody leads.
+//!
+//! It sleeps as long as nothing happens, so that an idle actor makes no wake-up at all.
+
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::{Engine, Job, leader};
+
+/// How long user code may hold up the leader: between one and two of these. Half of it costs
+/// tail latency, because a preempted leader looks like a blocked one.
+const TICK: Duration = Duration::from_millis(1);
+/// Ticks without any change after which the monitor goes to sleep.
+const QUIET_TICKS: u32 = 3;
+
+/// How the others reach the monitor.
+#[derive(Debug, Default)]
+pub(crate) struct Monitor {
+    awake: AtomicBool,
+    /// Links with a planned flush, for which the monitor is the backstop.
+    planned: AtomicUsize,
+    thread: OnceLock<Thread>,
+}
+
+impl Monitor {
+    /// Has the monitor watch, if it does not already.
+    pub(crate) fn wake(&self) {
+        if !self.awake.load(Ordering::SeqCst) && !self.awake.swap(true, Ordering::SeqCst) {
+            self.thread.get().into_iter().for_each(Thread::unpark);
+        }
+    }
+
+    /// A flush was planned; the monitor makes it if nobody else does.
+    pub(crate) fn flush_planned(&self) {
+        self.planned.fetch_add(1, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// A planned flush was made.
+    pub(crate) fn flush_made(&self) {
+        self.planned.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Starts the monitor's thread.
+pub(super) fn start(engine: &'static Engine) -> io::Result<()> {
+    let body = move || {
+        // Set before the first sleep, so that whoever wakes the monitor from now on finds it.
+        let _ = engine.monitor.thread.set(thread::current());
+        loop {
+            while !engine.monitor.awake.load(Ordering::SeqCst) {
+                thread::park();
+            }
+            watch(engine);
+        }
+    };
+    thread::Builder::new().name("tractor-monitor".to_owned()).spawn(body).map(drop)
+}
+
+/// Watches until nothing happens any more.
+fn watch(engine: &'static Engine) {
+    let (mut before, mut quiet, mut overdue) = (engine.lead.observe(), 0, Vec::new());
+    while quiet < QUIET_TICKS {
+        thread::park_timeout(TICK);
+        let now = engine.lead.observe();
+        let in_user_code = now.0 & 1 == 1;
+        if in_user_code && now == before {
+            engine.lead.take_away(now.0);
+        }
+        if engine.lead.wants_thread() && let Err(error) = leader::start_spare(engine) {
+            // Without a spare nothing is polled inline, so the leader cannot be held up.
+            log::warn!("start another I/O thread: {error}");
+        }
+        let pending = engine.monitor.planned.load(Ordering::SeqCst) > 0;
+        if pending || !overdue.is_empty() {
+            overdue = flush_overdue(engine, &overdue);
+        }
+        quiet = if now == before && !in_user_code && !pending { quiet + 1 } else { 0 };
+        before = now;
+    }
+    engine.monitor.awake.store(false, Ordering::SeqCst);
+    // Whoever entered user code just before found the monitor awake and did not wake it.
+    let now = engine.lead.observe();
+    if now != before || now.0 & 1 == 1 || engine.monitor.planned.load(Ordering::SeqCst) > 0 {
+        engine.monitor.awake.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Has those links flushed that were waiting at the previous tick already, and gives those that
+/// wait now.
+fn flush_overdue(engine: &Engine, waiting_before: &[u64]) -> Vec<u64> {
+    let mut waiting = Vec::new();
+    for link in engine.links() {
+        if !link.is_flush_planned() {
+            continue;
+        }
+        if !waiting_before.contains(&link.key()) {
+            waiting.push(link.key());
+        } else if link.unplan_flush() {
+            engine.monitor.flush_made();
+            engine.push(Job::Flush(link));
+        }
+    }
+    waiting
+}

@@ -1,0 +1,74 @@
+//! Where a panic happened, for the report that goes to the caller.
+//!
+//! A panic's payload does not tell its place; only the hook sees it.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use crate::ending::Ending;
+
+thread_local! {
+    /// Whether a panic on this thread will be caught by [`catch`].
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    /// Where the latest such panic happened.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`; a panic becomes [`Ending::Panicked`]. The panic hook has run by then, so the panic
+/// stands on the standard error of this process as always.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Ending> {
+    install_hook();
+    let outer = CATCHING.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
+    CATCHING.set(outer);
+    result.map_err(|payload| Ending::Panicked {
+        message: message(&*payload),
+        location: PLACE.take(),
+    })
+}
+
+/// Notes the place of panics that [`catch`] will catch. If the user replaces the hook later, the
+/// place is unknown and nothing else is lost.
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CATCHING.get() {
+                PLACE.set(info.location().map(ToString::to_string));
+            }
+            previous(info);
+        }));
+    });
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "(the panic's value is not a text)".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_tells_its_text_and_place() {
+        let ending = catch(|| panic!("no {}", "tea")).unwrap_err();
+        let Ending::Panicked { message, location } = ending else { panic!("{ending:?}") };
+        assert_eq!(message, "no tea");
+        assert!(location.unwrap().contains("panics.rs:"));
+    }
+
+    #[test]
+    fn other_values_are_panics_too() {
+        let ending = catch(|| panic::panic_any(7_u8)).unwrap_err();
+        assert!(matches!(ending, Ending::Panicked { message, .. } if message.contains("not a text")));
+    }
+}

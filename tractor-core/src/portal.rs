@@ -1,0 +1,261 @@
+//! [`Portal`]: what one holds of another actor.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use tractor_ipc::ActorId;
+
+use crate::actor::{Actor, Contact, NotAnActor, current_actor};
+use crate::call::{Call, Failure};
+use crate::calls::{Reply, Slot, What};
+use crate::ending::Ending;
+use crate::error::Error;
+use crate::io::link::Link;
+use crate::peers::Hold;
+use crate::process::Process;
+use crate::run::{Run, send_start};
+use crate::scope::{CancelReason, Cancellation};
+use crate::stop::Stop;
+use crate::timer;
+
+/// How long a cancelled actor has when nobody says otherwise: the sum of the ladder's rungs, with
+/// the acknowledgement.
+pub const CANCEL_WITHIN: Duration = Duration::from_millis(4000);
+
+/// What one holds of another actor: calls its functions, asks it to end, asks whether it lives.
+///
+/// Cloning counts a reference. A portal does not keep its actor alive; calls through a portal of
+/// an actor that has ended fail and say how it ended.
+#[derive(Clone)]
+pub struct Portal {
+    contact: Arc<Contact>,
+    /// `None` if the actor is this process.
+    hold: Option<Arc<Hold>>,
+}
+
+/// Whether an actor is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Liveness {
+    /// Its runtime answered.
+    Answering {
+        /// How long that took.
+        after: Duration,
+    },
+    /// Its process is stopped, by SIGSTOP or a debugger.
+    Stopped,
+    /// Its process is there and did not answer in time.
+    Silent,
+    /// Its process or the link to it is gone.
+    Gone,
+}
+
+impl Portal {
+    /// The portal of an actor that `link` leads to, for the layers that make links.
+    #[doc(hidden)]
+    pub fn over(link: Arc<Link>, contact: Contact) -> Self {
+        Self { contact: Arc::new(contact), hold: Some(Hold::borrowed(link)) }
+    }
+
+    /// The portal of this very actor.
+    pub(crate) fn here(actor: &Actor) -> Self {
+        Self { contact: Arc::new(actor.contact()), hold: None }
+    }
+
+    /// The portal of an actor of this tree that is known by its contact.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe: a connection that was begun is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Ending::LinkLost`] if it does not answer where it should listen: it has ended, most
+    /// likely. [`Ending::Refused`] outside of an actor.
+    pub async fn connect(contact: Contact) -> Result<Self, Error> {
+        let actor = current_actor()?;
+        if &contact.aid == actor.aid() {
+            return Ok(Self::here(actor));
+        }
+        if let Some(link) = actor.parent_link()
+            && link.peer() == Some(&contact.aid)
+        {
+            return Ok(Self::over(link.clone(), contact));
+        }
+        let hold = actor.link_to(&contact).await?;
+        Ok(Self { contact: Arc::new(contact), hold: Some(hold) })
+    }
+
+    /// Who the actor is.
+    pub fn aid(&self) -> &ActorId {
+        &self.contact.aid
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.contact.aid.name()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.contact.pid
+    }
+
+    /// How others may reach it.
+    pub fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    /// Runs a function in the actor. Nothing is sent before the future is polled.
+    pub fn run<T, E: Failure>(&self, call: Call<T, E>) -> Run<T, E> {
+        Run::new(call, self.contact.aid.clone(), self.hold.clone())
+    }
+
+    /// Starts a function in the actor and has its answer told to `done`, whether or not anybody
+    /// waits; on a runtime thread, so `done` is short and runs no user code.
+    #[doc(hidden)]
+    pub fn start<T, E: Failure>(
+        &self,
+        call: &Call<T, E>,
+        done: impl FnOnce(Result<Vec<u8>, Error>) + Send + 'static,
+    ) -> Result<(), Error> {
+        let Some(hold) = &self.hold else {
+            return Err(Error::from(NotAnActor));
+        };
+        let callee = self.contact.aid.clone();
+        let path = call.export().path();
+        let slot = Slot::with_callback(What::Export(call.export()), move |reply| {
+            done(match reply {
+                Reply::Returned(bytes) => Ok(bytes),
+                Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
+                    Error::new(callee, Ending::LinkLost { reason: error.to_string() })
+                })),
+                Reply::Lost(error) => Err(error.in_call(path)),
+            });
+        });
+        send_start(&hold.link, call, slot).map(drop)
+    }
+
+    /// Asks the actor to end, with everything below it, and waits until its runtime has heard,
+    /// which it does whatever its user code is doing. Its nursery sees to it that it ends.
+    ///
+    /// An actor that has ended already was cancelled successfully.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe: the request stands.
+    ///
+    /// # Errors
+    ///
+    /// [`CancelError`] if there is no answer.
+    pub async fn cancel_actor(&self) -> Result<(), CancelError> {
+        self.cancel_actor_within(CANCEL_WITHIN).await
+    }
+
+    /// As [`cancel_actor`](Self::cancel_actor), with the time after which the actor is killed.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe: the request stands.
+    ///
+    /// # Errors
+    ///
+    /// [`CancelError`] if there is no answer.
+    pub async fn cancel_actor_within(&self, remaining: Duration) -> Result<(), CancelError> {
+        let by = current_actor().ok().map(|actor| actor.aid().clone());
+        let stop = Stop { by: by.clone(), reason: CancelReason::Asked, remaining };
+        let Some(hold) = &self.hold else {
+            if let Ok(actor) = current_actor() {
+                actor.cancel(Cancellation { by, reason: stop.reason }, remaining);
+            }
+            return Ok(());
+        };
+        let link = &hold.link;
+        let cancellation = Cancellation { by, reason: stop.reason };
+        link.cancel_peer(&cancellation, remaining);
+        let (tell, told) = oneshot::channel();
+        stop.send(link, move |heard| {
+            // Whoever asked may have been dropped; the request stands.
+            let _ = tell.send(heard);
+        });
+        match timeout(remaining, told).await {
+            // A link that is lost now means an actor that ends or has ended.
+            Some(Ok(_) | Err(oneshot::Canceled)) => Ok(()),
+            None => Err(CancelError::NoAnswer { aid: self.aid().clone(), after: remaining }),
+        }
+    }
+
+    /// Asks the actor's runtime for a sign of life, for at most `within`.
+    ///
+    /// The runtime answers whatever the actor's user code is doing; a stopped process is told
+    /// apart from one that is only slow.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe.
+    pub async fn probe(&self, within: Duration) -> Liveness {
+        let Some(hold) = &self.hold else {
+            return Liveness::Answering { after: Duration::ZERO };
+        };
+        if hold.link.is_closed() {
+            return Liveness::Gone;
+        }
+        let begin = Instant::now();
+        let (tell, told) = oneshot::channel();
+        hold.link.ping(move || {
+            // Whoever asked may have been dropped.
+            let _ = tell.send(());
+        });
+        match timeout(within, told).await {
+            Some(Ok(())) => Liveness::Answering { after: begin.elapsed() },
+            Some(Err(oneshot::Canceled)) => Liveness::Gone,
+            None => match Process::open(self.pid()).ok().and_then(|process| process.state()) {
+                Some('T' | 't') => Liveness::Stopped,
+                Some('Z' | 'X') | None => Liveness::Gone,
+                Some(_) => Liveness::Silent,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Portal({:?})", self.contact.aid)
+    }
+}
+
+/// Why an actor may not be ending although it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CancelError {
+    /// Its runtime did not say that it heard. Its process is stopped, or its machine is far too
+    /// busy; its nursery will kill it.
+    #[error("cancel actor {aid}: no answer within {after:?}")]
+    NoAnswer {
+        /// The actor.
+        aid: ActorId,
+        /// How long was waited.
+        after: Duration,
+    },
+}
+
+impl From<CancelError> for Error {
+    fn from(error: CancelError) -> Self {
+        let CancelError::NoAnswer { aid, .. } = &error;
+        Self::new(aid.clone(), Ending::LinkLost { reason: error.to_string() })
+    }
+}
+
+/// Waits for `future` at most `within`, on the runtime's own clock.
+async fn timeout<F: Future + Unpin>(within: Duration, future: F) -> Option<F::Output> {
+    let (tell, told) = oneshot::channel::<()>();
+    let at = Instant::now().checked_add(within);
+    let _timer = at.map(|at| timer::schedule(at, move || drop(tell)));
+    match select(future, told.fuse()).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}

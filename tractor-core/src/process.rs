@@ -1,0 +1,46 @@
+//! Processes: started, watched, signalled and reaped here and nowhere else.
+//!
+//! [`spawn()`] starts one and gives a [`Process`], which is held by descriptor, so that no signal
+//! and no wait ever meets another process of the same number. In the started process [`detect`]
+//! finds out that it is a child, and [`Boot::enter`] ties its life to its parent's. No order of
+//! deaths leaves anything behind: a child dies with its parent, a process that nobody claimed is
+//! killed and reaped, and what is orphaned comes to the root, which is a subreaper.
+//!
+//! This module knows neither actors nor what is said over the link.
+
+// The names that a child finds in its environment.
+pub mod marks;
+
+// What to start, and the start itself.
+mod spawn;
+
+// The one thread that starts processes, and lives as long as this one.
+mod spawner;
+
+// A process that is held by descriptor.
+mod pidfd;
+
+// How a process ended, and whom a subreaper inherits.
+mod reap;
+
+// The first acts of a child.
+mod boot;
+
+// Which build this process runs.
+mod image;
+
+// Who is alive, for leak checks.
+pub mod census;
+
+// What differs between operating systems.
+#[expect(unsafe_code, reason = "one ioctl that no crate wraps")]
+mod os;
+
+#[cfg(test)]
+mod tests;
+
+pub use boot::{Boot, detect, set_process_name};
+pub use image::build_id;
+pub use pidfd::{Process, Signal};
+pub use reap::{Adoption, ExitStatus, become_subreaper};
+pub use spawn::{Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking};

@@ -1,0 +1,94 @@
+//! Who is alive: what a test asks at its end, when nothing may be left.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::{marks, os};
+
+/// A process as /proc shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcInfo {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's.
+    pub ppid: u32,
+    /// The kernel's letter, see [`Process::state`](super::Process::state).
+    pub state: char,
+    /// Its name, at most 15 bytes.
+    pub name: String,
+}
+
+/// Every process that was started with the mark of this tree (32 hexadecimal digits), whoever is
+/// its parent now.
+///
+/// A zombie has no environment any more; see [`zombie_children`]. What vanishes while we look, and
+/// what belongs to others, is left out.
+pub fn marked_processes(tree: &str) -> Vec<ProcInfo> {
+    let entry = format!("{}={tree}", marks::TREE);
+    let is_marked = |pid: u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == entry.as_bytes())
+    };
+    processes(|pid, _| is_marked(pid))
+}
+
+/// The zombies that these processes have not reaped.
+pub fn zombie_children(parents: &[u32]) -> Vec<ProcInfo> {
+    processes(|_, stat| stat.state == 'Z' && parents.contains(&stat.ppid))
+}
+
+/// A descriptor of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFd {
+    /// Its number.
+    pub number: i32,
+    /// What it is, as in `socket:[4711]` or a path.
+    pub target: PathBuf,
+}
+
+/// The descriptors that this process has open, without the one that lists them.
+///
+/// # Errors
+///
+/// EMFILE, and NotFound if /proc is not there.
+pub fn open_fds() -> io::Result<Vec<OpenFd>> {
+    let ours = format!("/proc/{}/fd", std::process::id());
+    let mut fds = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let entry = entry?;
+        let number = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        // One that another thread has just closed is not open.
+        let (Some(number), Ok(target)) = (number, fs::read_link(entry.path())) else {
+            continue;
+        };
+        if !target.as_os_str().eq(ours.as_str()) {
+            fds.push(OpenFd { number, target });
+        }
+    }
+    fds.sort_by_key(|fd| fd.number);
+    Ok(fds)
+}
+
+fn processes(is_wanted: impl Fn(u32, &os::Stat) -> bool) -> Vec<ProcInfo> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut found: Vec<_> = pids
+        .filter_map(|pid| {
+            let stat = os::Stat::of(pid)?;
+            is_wanted(pid, &stat).then_some(ProcInfo {
+                pid,
+                ppid: stat.ppid,
+                state: stat.state,
+                name: stat.name,
+            })
+        })
+        .collect();
+    found.sort_by_key(|process| process.pid);
+    found
+}

@@ -1,0 +1,320 @@
+//! [`Run`]: a call on its way to another actor and back.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use tractor_ipc::{ActorId, DecodeError, Kind};
+
+use crate::actor;
+use crate::call::{Call, Failure};
+use crate::calls::{Reply, Slot, What};
+use crate::ending::{Ending, Refusal};
+use crate::error::Error;
+use crate::exports::{Body, Export};
+use crate::io::engine;
+use crate::io::leader::is_leader;
+use crate::io::link::Link;
+use crate::io::looking;
+use crate::panics;
+use crate::peers::Hold;
+use crate::rt;
+use crate::scope;
+use crate::start::{self, Header};
+
+/// More calls than this in flight on one link are gathered and sent together.
+const GATHER_ABOVE: usize = 2;
+/// How long one thread's calls may all be answered at once before it lets others run.
+const HOT_MAX: Duration = Duration::from_micros(200);
+
+/// A call on its way: the future that [`Portal::run`](crate::Portal::run) gives.
+///
+/// # Cancellation
+///
+/// Cancel-relays: dropping it after its first poll asks the callee to cancel the function, which
+/// is dropped there at its next wait; nobody is kept waiting for that. A deadline of the scope
+/// that it is polled in travels with it.
+///
+/// # Errors
+///
+/// [`Error`]: what the function returned or how it ended ([`Ending::Failed`],
+/// [`Ending::Panicked`], [`Ending::Cancelled`]), how the actor ended that ran it
+/// ([`Ending::Signaled`], [`Ending::Exited`]), the link that was lost ([`Ending::LinkLost`]), or
+/// why the actor did not take the call ([`Ending::Refused`]).
+#[must_use = "a call does nothing before it is awaited"]
+pub struct Run<T, E: Failure> {
+    state: State<T, E>,
+    decode: fn(&[u8]) -> Result<T, DecodeError>,
+    export: &'static Export,
+    callee: ActorId,
+}
+
+enum State<T, E: Failure> {
+    /// Not polled yet.
+    Ready(Call<T, E>, Option<Arc<Hold>>),
+    /// Sent, not answered.
+    Sent(Sent),
+    /// It runs in this very actor.
+    Local(BoxFuture<'static, Result<Vec<u8>, Error>>),
+    Done,
+}
+
+/// A call that was sent. Dropped before its answer came, it cancels the function.
+struct Sent {
+    hold: Arc<Hold>,
+    id: u64,
+    slot: Arc<Slot>,
+    looked: bool,
+    /// Since when it waits, in a case in which it might have looked.
+    since: Option<Instant>,
+}
+
+thread_local! {
+    /// When this thread's latest unbroken series of immediate answers began.
+    static HOT: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+impl<T, E: Failure> Run<T, E> {
+    pub(crate) fn new(call: Call<T, E>, callee: ActorId, hold: Option<Arc<Hold>>) -> Self {
+        let (decode, export) = (call.decoder(), call.export());
+        Self { state: State::Ready(call, hold), decode, export, callee }
+    }
+
+    /// Gives the function's own error as its own type, apart from what else can go wrong.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-relays, like the call itself.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is whatever was not the function's own doing.
+    pub async fn nested(self) -> Result<Result<T, E>, Error>
+    where
+        E: DeserializeOwned,
+    {
+        let export = self.export;
+        match self.await {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) => error.into_returned(export).map(Err),
+        }
+    }
+
+    fn decoded(&self, bytes: &[u8]) -> Result<T, Error> {
+        (self.decode)(bytes).map_err(|error| {
+            let refusal = Refusal::BadResult(error.to_string());
+            Error::new(self.callee.clone(), Ending::Refused(refusal)).in_call(self.export.path())
+        })
+    }
+}
+
+impl<T, E: Failure> Future for Run<T, E> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let State::Ready(..) = &this.state {
+            let State::Ready(call, hold) = std::mem::replace(&mut this.state, State::Done) else {
+                unreachable!("it was ready one line above");
+            };
+            this.state = match begin(&call, hold) {
+                Ok(state) => state,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            if let State::Sent(sent) = &mut this.state
+                && must_yield()
+            {
+                if let Some(reply) = sent.slot.take_or_wait(cx.waker()) {
+                    return Poll::Ready(this.finish(reply));
+                }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        match &mut this.state {
+            State::Sent(sent) => {
+                let reply = ready!(sent.poll(cx));
+                Poll::Ready(this.finish(reply))
+            }
+            State::Local(future) => {
+                let result = ready!(future.as_mut().poll(cx));
+                this.state = State::Done;
+                Poll::Ready(result.and_then(|bytes| this.decoded(&bytes)))
+            }
+            State::Ready(..) | State::Done => panic!("{this:?} was polled after it was ready"),
+        }
+    }
+}
+
+impl<T, E: Failure> Run<T, E> {
+    fn finish(&mut self, reply: Reply) -> Result<T, Error> {
+        self.state = State::Done;
+        match reply {
+            Reply::Returned(bytes) => self.decoded(&bytes),
+            Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
+                let refusal = Refusal::BadResult(error.to_string());
+                Error::new(self.callee.clone(), Ending::Refused(refusal))
+            })),
+            Reply::Lost(error) => Err(error.in_call(self.export.path())),
+        }
+    }
+}
+
+/// Sends the call, or starts it here.
+fn begin<T, E: Failure>(
+    call: &Call<T, E>,
+    hold: Option<Arc<Hold>>,
+) -> Result<State<T, E>, Error> {
+    let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(call.export()));
+    let Some(hold) = hold else {
+        let mut args = Vec::new();
+        call.encode_args(&mut args)
+            .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
+        return Ok(State::Local(Box::pin(run_here(call.export(), args))));
+    };
+    let slot = Slot::new(What::Export(call.export()));
+    let link = hold.link.clone();
+    let id = send_start(&link, call, slot.clone())?;
+    Ok(State::Sent(Sent { hold, id, slot, looked: false, since: None }))
+}
+
+/// Sends the request that starts a function; the answer fills `slot`.
+pub(crate) fn send_start<T, E: Failure>(
+    link: &Arc<Link>,
+    call: &Call<T, E>,
+    slot: Arc<Slot>,
+) -> Result<u64, Error> {
+    let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(call.export()));
+    let export = call.export().index().ok_or_else(|| refused(Refusal::UnknownExport))?;
+    let signature = start::signature(export).ok_or_else(|| refused(Refusal::UnknownExport))?;
+    let remaining = scope::current_deadline()
+        .map(|at| start::callee_share(at.saturating_duration_since(Instant::now())));
+    let mut payload = Vec::with_capacity(64);
+    Header { export, signature, remaining }.write(&mut payload);
+    call.encode_args(&mut payload)
+        .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
+    let id = link.next_id();
+    link.enter_call(id, slot).map_err(|error| error.in_call(call.export().path()))?;
+    let gather = link.calls_out.load(Ordering::Relaxed) > GATHER_ABOVE;
+    if let Err(error) = link.send_owned(Kind::Start, id, payload, gather) {
+        link.leave_call(id);
+        return Err(refused(Refusal::BadArguments(error.to_string())));
+    }
+    if gather {
+        flush_soon(link);
+    }
+    Ok(id)
+}
+
+/// Has a link flushed when the executor has polled what is ready now; the monitor sees to it if
+/// the executor is stuck.
+fn flush_soon(link: &Arc<Link>) {
+    if link.plan_flush() {
+        engine().monitor.flush_planned();
+        let link = link.clone();
+        rt::spawn(async move { looking::flush_planned(engine(), &link) });
+    }
+}
+
+/// Whether this thread has had nothing but immediate answers for so long that it must let its
+/// other tasks run.
+fn must_yield() -> bool {
+    if is_leader() {
+        return false;
+    }
+    let now = Instant::now();
+    match HOT.get() {
+        None => {
+            HOT.set(Some(now));
+            false
+        }
+        Some(begin) if now - begin > HOT_MAX => {
+            HOT.set(None);
+            true
+        }
+        Some(_) => false,
+    }
+}
+
+impl Sent {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        if let Some(reply) = self.slot.try_take() {
+            let link = &self.hold.link;
+            if let Some(since) = self.since.take() {
+                link.look.waited(since.elapsed());
+            }
+            return Poll::Ready(reply);
+        }
+        if !std::mem::replace(&mut self.looked, true) {
+            // One call at a time may look: with more in flight the leader is faster for all.
+            let alone = engine().calls_out.load(Ordering::Relaxed) == 1;
+            let link = &self.hold.link;
+            if alone && !link.look.is_good() {
+                self.since = Some(Instant::now());
+            }
+            if alone
+                && looking::look(link, &link.look, || self.slot.is_filled())
+                && let Some(reply) = self.slot.try_take()
+            {
+                return Poll::Ready(reply);
+            }
+        }
+        HOT.set(None);
+        match self.slot.take_or_wait(cx.waker()) {
+            Some(reply) => Poll::Ready(reply),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        let link = &self.hold.link;
+        if link.leave_call(self.id).is_some() && !link.is_closed() {
+            // A cancel has no payload that could be too long. It goes out behind the start.
+            let _ = link.send(Kind::Cancel, self.id, &[]);
+            looking::flush_planned(engine(), link);
+        }
+    }
+}
+
+/// Runs an export in this actor, through the same code as for a peer: arguments and result are
+/// encoded, a panic ends the call only.
+async fn run_here(export: &'static Export, args: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let failed = |ending| actor::local_error(ending, Some(export));
+    let body = panics::catch(|| (export.start)(&args)).map_err(failed)?;
+    let body = body.map_err(|error| {
+        failed(Ending::Refused(Refusal::BadArguments(error.to_string())))
+    })?;
+    let result = match body {
+        Body::Async(mut future) => {
+            std::future::poll_fn(|cx| match panics::catch(|| future.as_mut().poll(cx)) {
+                Ok(poll) => poll,
+                Err(panicked) => Poll::Ready(Err(panicked)),
+            })
+            .await
+        }
+        Body::Blocking(function) => {
+            let (tell, told) = futures::channel::oneshot::channel();
+            rt::spawn_blocking(move || {
+                // The caller may have been dropped meanwhile.
+                let _ = tell.send(panics::catch(function).unwrap_or_else(Err));
+            });
+            told.await.unwrap_or_else(|_| Err(Ending::Refused(Refusal::Closing)))
+        }
+    };
+    result.map_err(failed)
+}
+
+impl<T, E: Failure> fmt::Debug for Run<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Run({} in {})", self.export.path(), self.callee)
+    }
+}

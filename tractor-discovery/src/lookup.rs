@@ -1,0 +1,104 @@
+//! Finding actors by name: [`find_actor`], [`wait_for_actor`] and [`query_actor`].
+
+use tractor_core::process::Process;
+use tractor_core::services::{self, ServiceId};
+use tractor_core::{Actor, Contact, Ending, Error, Portal, Refusal, current_actor};
+use tractor_ipc::codec;
+
+use crate::registrar::{Found, Request};
+
+/// How often a lookup is repeated whose result has died meanwhile. Each repetition needs another
+/// death between the registrar's answer and the connection.
+const TRIES_MAX: u32 = 16;
+
+/// The actor of this name that became ready last, or `None`.
+///
+/// A dead actor is never given out: whoever ended is forgotten before anybody can ask, and one
+/// that dies while the connection is made is looked up anew.
+///
+/// # Cancellation
+///
+/// Cancel-safe.
+///
+/// # Errors
+///
+/// [`Ending::LinkLost`] if a living actor does not answer, or an actor on the way to the root
+/// died. [`Ending::Refused`] outside of an actor and when the root is ending.
+pub async fn find_actor(name: &str) -> Result<Option<Portal>, Error> {
+    let actor = current_actor()?;
+    for _ in 0..TRIES_MAX {
+        let found = ask(actor, "find_actor", &Request::Find(name.to_owned())).await?;
+        let Some(contact) = found.into_iter().next() else { return Ok(None) };
+        if let Some(portal) = connect(actor, contact).await? {
+            return Ok(Some(portal));
+        }
+    }
+    Ok(None)
+}
+
+/// The actor of this name that became ready last, as soon as there is one.
+///
+/// # Cancellation
+///
+/// Cancel-safe.
+///
+/// # Errors
+///
+/// As [`find_actor`]; [`Refusal::Closing`] if the root ends before such an actor is ready.
+pub async fn wait_for_actor(name: &str) -> Result<Portal, Error> {
+    let actor = current_actor()?;
+    loop {
+        let found = ask(actor, "wait_for_actor", &Request::Wait(name.to_owned())).await?;
+        for contact in found {
+            if let Some(portal) = connect(actor, contact).await? {
+                return Ok(portal);
+            }
+        }
+    }
+}
+
+/// All actors of this name, in the order in which they became ready, without connecting to them;
+/// [`Portal::connect`] does that.
+///
+/// # Cancellation
+///
+/// Cancel-safe.
+///
+/// # Errors
+///
+/// As [`find_actor`].
+pub async fn query_actor(name: &str) -> Result<Vec<Contact>, Error> {
+    ask(current_actor()?, "query_actor", &Request::Query(name.to_owned())).await
+}
+
+async fn ask(
+    actor: &Actor,
+    what: &'static str,
+    request: &Request,
+) -> Result<Vec<Contact>, Error> {
+    let refused = |refusal| Error::new(actor.aid().clone(), Ending::Refused(refusal));
+    let request = codec::encode(request)
+        .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
+    let reply = actor.ask_root(ServiceId::REGISTRAR, what, &request).await?;
+    let Found(found) =
+        services::decode(&reply).map_err(|error| refused(Refusal::BadResult(error)))?;
+    Ok(found)
+}
+
+/// Connects to an actor; `None` if it is dead, and then the registrar forgets it.
+async fn connect(actor: &Actor, contact: Contact) -> Result<Option<Portal>, Error> {
+    let (pid, aid) = (contact.pid, contact.aid.clone());
+    match Portal::connect(contact).await {
+        Ok(portal) => Ok(Some(portal)),
+        Err(error) if is_alive(pid) => Err(error),
+        Err(_) => {
+            ask(actor, "find_actor", &Request::Forget(aid)).await?;
+            Ok(None)
+        }
+    }
+}
+
+fn is_alive(pid: u32) -> bool {
+    let state = Process::open(pid).ok().and_then(|process| process.state());
+    !matches!(state, None | Some('Z' | 'X'))
+}

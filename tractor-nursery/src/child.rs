@@ -1,0 +1,392 @@
+//! [`Child`]: one child process from its start to its reaping.
+//!
+//! A thin shell around the pure [`Ladder`]: everything that happens to the child arrives here on
+//! a runtime thread, is handed to the ladder, and what the ladder wants is done. No user code is
+//! waited for anywhere on the way.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use futures::channel::oneshot;
+use tractor_core::io::link::{Link, LinkOwner};
+use tractor_core::io::{Source, Watch};
+use tractor_core::process::{ExitStatus, Process, Signal};
+use tractor_core::stop::Stop;
+use tractor_core::timer::{self, Timer};
+use tractor_core::{CancelReason, Cancellation, Contact, Ending, Error, current_actor};
+use tractor_ipc::{ActorId, Address, CloseReason, Kind, codec};
+
+use crate::ladder::{Action, Event, Ladder, Rung, Rungs};
+use crate::nursery::Inner;
+use crate::place;
+use crate::spec::{Ready, Stopped};
+use crate::tree::{Report, Tree};
+
+/// What a child is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It lives until it is cancelled.
+    Daemon,
+    /// It runs one function.
+    OneShot,
+}
+
+/// One child process.
+pub(crate) struct Child {
+    pub(crate) aid: ActorId,
+    pub(crate) role: Role,
+    process: Process,
+    link: OnceLock<Arc<Link>>,
+    address: Option<Address>,
+    nursery: Weak<Inner>,
+    tree: Arc<Tree>,
+    state: Mutex<State>,
+}
+
+struct State {
+    ladder: Ladder,
+    timer: Option<Timer>,
+    /// Why the child is to end, once it is.
+    why: Option<Cancellation>,
+    /// Told when the child serves calls, or cannot any more.
+    ready: Option<oneshot::Sender<Result<Contact, Error>>>,
+    /// What the child said before it exited.
+    stopped: Option<Stopped>,
+    status: Option<ExitStatus>,
+    /// Set when its end was dealt with.
+    over: bool,
+}
+
+impl Child {
+    pub(crate) fn new(
+        (aid, role): (ActorId, Role),
+        process: Process,
+        address: Option<Address>,
+        (nursery, tree): (Weak<Inner>, Arc<Tree>),
+        ready: oneshot::Sender<Result<Contact, Error>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            aid,
+            role,
+            process,
+            link: OnceLock::new(),
+            address,
+            nursery,
+            tree,
+            state: Mutex::new(State {
+                ladder: Ladder::new(Rungs::default()),
+                timer: None,
+                why: None,
+                ready: Some(ready),
+                stopped: None,
+                status: None,
+                over: false,
+            }),
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Tells the child its link, once.
+    pub(crate) fn set_link(&self, link: Arc<Link>) {
+        // Nobody else sets it.
+        let _ = self.link.set(link);
+    }
+
+    /// Has the child end within `remaining`.
+    pub(crate) fn cancel(self: &Arc<Self>, cancellation: &Cancellation, remaining: Duration) {
+        self.lock().why.get_or_insert_with(|| cancellation.clone());
+        self.handle(Event::Begin { remaining });
+    }
+
+    /// Kills the child.
+    pub(crate) fn kill(self: &Arc<Self>, cancellation: &Cancellation) {
+        self.lock().why.get_or_insert_with(|| cancellation.clone());
+        self.handle(Event::Force);
+    }
+
+    /// Whether this actor wants it to end.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.lock().why.is_some()
+    }
+
+    /// What the child is doing, in words.
+    pub(crate) fn condition(&self) -> Condition {
+        let state = self.lock();
+        match state.ladder.rung() {
+            Rung::Running if state.ready.is_some() => Condition::Booting,
+            Rung::Running => Condition::Running,
+            Rung::Asked | Rung::Grace => Condition::Cancelling,
+            Rung::Terminated | Rung::Killed => Condition::Killed,
+            Rung::Gone => Condition::Gone,
+        }
+    }
+
+    fn handle(self: &Arc<Self>, event: Event) {
+        let mut actions = Vec::new();
+        self.lock().ladder.handle(event, timer::running_time(), &mut actions);
+        for action in actions {
+            self.perform(action);
+        }
+    }
+
+    fn perform(self: &Arc<Self>, action: Action) {
+        match action {
+            Action::AskCancel { remaining } => self.ask(remaining),
+            Action::SendTerm => self.signal(Signal::Terminate),
+            Action::SendKill => {
+                self.signal(Signal::Kill);
+                if let Err(error) = self.process.kill_group() {
+                    log::error!("kill the process group of {}: {error}", self.aid);
+                }
+            }
+            Action::Wake(at) => {
+                let child = Arc::downgrade(self);
+                let after = at.saturating_sub(timer::running_time());
+                let timer = Instant::now().checked_add(after).map(|at| {
+                    timer::schedule(at, move || {
+                        if let Some(child) = child.upgrade() {
+                            child.handle(Event::Tick);
+                        }
+                    })
+                });
+                let before = std::mem::replace(&mut self.lock().timer, timer);
+                drop(before);
+            }
+        }
+    }
+
+    fn ask(self: &Arc<Self>, remaining: Duration) {
+        let Some(link) = self.link.get() else { return };
+        let why = self.lock().why.clone();
+        let why = why.unwrap_or(Cancellation { by: None, reason: CancelReason::Asked });
+        let child = Arc::downgrade(self);
+        Stop { by: why.by, reason: why.reason, remaining }.send(link, move |heard| {
+            if let Some(child) = child.upgrade().filter(|_| heard) {
+                child.handle(Event::Acknowledged);
+            }
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        log::info!("{signal:?} to {} (pid {})", self.aid, self.pid());
+        if let Err(error) = self.process.signal(signal) {
+            log::error!("signal {}: {error}", self.aid);
+        }
+    }
+
+    /// The process has exited.
+    fn exited(self: &Arc<Self>) {
+        // Whatever it started in its group goes with it, while the group's number is its own:
+        // once it is reaped the number may come to mean others.
+        if let Err(error) = self.process.kill_group() {
+            log::warn!("end the process group of {}: {error}", self.aid);
+        }
+        let status = self.process.try_reap().unwrap_or_else(|error| {
+            log::error!("reap {}: {error}", self.aid);
+            Some(ExitStatus::Lost)
+        });
+        let Some(status) = status else {
+            log::error!("{} exited and cannot be reaped", self.aid);
+            return;
+        };
+        self.lock().status = Some(status);
+        self.handle(Event::Exited);
+        match self.link.get() {
+            // What it said last is read before its end is judged.
+            Some(link) if !link.is_closed() => link.end_after_reading(),
+            _ => self.conclude(),
+        }
+    }
+
+    /// Once it is both reaped and heard to the end: tells everybody.
+    fn conclude(self: &Arc<Self>) {
+        let (outcome, ready) = {
+            let mut state = self.lock();
+            let Some(status) = state.status else { return };
+            if self.link.get().is_some_and(|link| !link.is_closed()) {
+                return;
+            }
+            if std::mem::replace(&mut state.over, true) {
+                return;
+            }
+            state.timer = None;
+            (self.outcome(&mut state, status), state.ready.take())
+        };
+        if let Some(address) = &self.address {
+            place::remove_socket(address);
+        }
+        let was_ready = ready.is_none();
+        if let Some(nursery) = self.nursery.upgrade()
+            && was_ready
+            && let Err(error) = &outcome.result
+        {
+            // Before anybody hears of a lost call: the nursery's block is cancelled, not told.
+            nursery.fail(error.clone());
+        }
+        if let Some(link) = self.link.get() {
+            link.lose_calls(outcome.error.clone());
+        }
+        if let Some(ready) = ready {
+            // Whoever started it may have been dropped.
+            let _ = ready.send(Err(outcome.error));
+        }
+        let Ok(actor) = current_actor() else { return };
+        Tree::report(actor, &Report::Gone { aid: self.aid.clone() });
+        let child = self.clone();
+        self.tree.when_subtree_gone(actor, &self.aid, move || {
+            if let Some(nursery) = child.nursery.upgrade() {
+                nursery.child_gone(&child);
+            }
+        });
+    }
+
+    fn outcome(&self, state: &mut State, status: ExitStatus) -> Outcome {
+        let died = |ending: Ending| {
+            let ending = match state.ready {
+                Some(_) => Ending::DiedBeforeReady { status: Box::new(ending) },
+                None => ending,
+            };
+            let calls = self.link.get().map(|link| link.calls_in_flight()).unwrap_or_default();
+            let error = Error::new(self.aid.clone(), ending).with_pid(self.pid());
+            let error = match &calls[..] {
+                [call] => error.in_call(call.clone()),
+                _ => error,
+            };
+            error.with_calls_in_flight(calls)
+        };
+        match (state.stopped.take(), state.why.clone()) {
+            (Some(Stopped::Failed(error)), _) => Outcome { result: Err(error.clone()), error },
+            // It was asked to end, by us or by somebody else, and did.
+            (Some(Stopped::Cancelled | Stopped::Tested(_)), why) => {
+                Outcome { result: Ok(()), error: self.cancelled(why) }
+            }
+            (None, Some(why)) => Outcome { result: Ok(()), error: self.cancelled(Some(why)) },
+            (None, None) => {
+                let error = died(ending_of(status));
+                Outcome { result: Err(error.clone()), error }
+            }
+        }
+    }
+
+    fn cancelled(&self, why: Option<Cancellation>) -> Error {
+        let ending = match why {
+            Some(Cancellation { by, reason }) => Ending::Cancelled { by, reason },
+            None => {
+                Ending::Cancelled { by: None, reason: CancelReason::Asked }
+            }
+        };
+        Error::new(self.aid.clone(), ending).with_pid(self.pid())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Child({:?}, pid {})", self.aid, self.pid())
+    }
+}
+
+/// What a child is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Condition {
+    /// It was started and does not serve calls yet.
+    Booting,
+    /// It serves calls.
+    Running,
+    /// It was asked to end.
+    Cancelling,
+    /// It was sent a signal, because it did not end when asked.
+    Killed,
+    /// It is reaped.
+    Gone,
+}
+
+/// How a child's end is told.
+struct Outcome {
+    /// To the nursery.
+    result: Result<(), Error>,
+    /// To those whose calls were lost with it.
+    error: Error,
+}
+
+/// The ending of a process that nobody asked to end.
+pub(crate) fn ending_of(status: ExitStatus) -> Ending {
+    match status {
+        ExitStatus::Exited(code) => Ending::Exited { code },
+        ExitStatus::Signaled { signal, core_dumped } => Ending::Signaled { signal, core_dumped },
+        ExitStatus::Lost => Ending::StatusLost,
+    }
+}
+
+/// Has the leader tell the child of its process's exit.
+pub(crate) struct ExitWatch(pub(crate) Arc<Child>);
+
+impl Source for ExitWatch {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.process.as_fd()
+    }
+
+    fn ready(self: Arc<Self>) -> Watch {
+        self.0.exited();
+        Watch::End
+    }
+}
+
+/// Owns the link to a child. The child owns the link in turn, and is kept by its nursery.
+pub(crate) struct ChildLink(pub(crate) Weak<Child>);
+
+impl LinkOwner for ChildLink {
+    fn frame(&self, _link: &Arc<Link>, kind: Kind, _id: u64, payload: &[u8]) -> Result<(), String> {
+        let Some(child) = self.0.upgrade() else { return Ok(()) };
+        let misread = |error: tractor_ipc::DecodeError| error.to_string();
+        match kind {
+            Kind::Ready => {
+                let Ready { address } = codec::decode(payload).map_err(misread)?;
+                child.ready(address);
+            }
+            Kind::Stopped => {
+                let stopped = codec::decode(payload).map_err(misread)?;
+                child.lock().stopped = Some(stopped);
+            }
+            kind => return Err(format!("a child does not send {kind:?} frames")),
+        }
+        Ok(())
+    }
+
+    fn closed(&self, _link: &Arc<Link>, reason: &CloseReason) {
+        let Some(child) = self.0.upgrade() else { return };
+        log::debug!("the link to {} ended: {reason}", child.aid);
+        child.handle(Event::LinkClosed);
+        child.conclude();
+    }
+
+    fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
+        if let Some(child) = self.0.upgrade() {
+            child.cancel(cancellation, remaining);
+        }
+    }
+}
+
+impl Child {
+    fn ready(self: &Arc<Self>, address: Option<Address>) {
+        let contact = Contact { aid: self.aid.clone(), pid: self.pid(), address };
+        let Ok(actor) = current_actor() else { return };
+        let Some(ready) = self.lock().ready.take() else { return };
+        let parent = actor.aid().clone();
+        Tree::report(actor, &Report::Ready { contact: contact.clone(), parent });
+        if ready.send(Ok(contact)).is_err() {
+            // Nobody has its portal, so nobody could ever use or cancel it.
+            let reason = CancelReason::Dropped;
+            self.cancel(&Cancellation { by: None, reason }, Duration::MAX);
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! [`open_nursery`] and [`Nursery`]: a scope that owns actor processes and does not return before
+//! every one of them is reaped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tractor_core::scope::{self, Registration};
+use tractor_core::timer;
+use tractor_core::{
+    Call, CancelReason, CancelScope, Cancellation, Ending, Error, Failure, Refusal, current_actor,
+};
+use tractor_ipc::ActorId;
+
+use crate::child::{Child, Condition, Role};
+use crate::nurseries;
+use crate::one_shot::RunInActor;
+use crate::options::DAEMON_NOTICE_AFTER;
+use crate::start::{ChildOptions, StartActor};
+
+/// A scope that owns actor processes.
+///
+/// Made by [`open_nursery`] and lent to its block. Cloning counts a reference; a clone that
+/// outlives the block starts nothing any more.
+#[derive(Clone)]
+pub struct Nursery {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What a nursery does with daemons that still run when its block has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnExit {
+    /// Waits until somebody cancels them, and says so in the log after
+    /// [`DAEMON_NOTICE_AFTER`].
+    #[default]
+    WaitForDaemons,
+    /// Cancels them.
+    CancelDaemons,
+}
+
+/// Runs `body` with a nursery, and returns when every child that it started is reaped.
+///
+/// When the block has ended the nursery waits for its one-shots, then for its daemons. If a child
+/// fails, or the block returns an error, the other children are cancelled; a failing child cancels
+/// the block as well, which is dropped where it waits. One failure is returned as it is, several
+/// as a group; a failure that the block passes on counts once. The cancelling of children is not a
+/// failure.
+///
+/// # Cancellation
+///
+/// Inside a [`CancelScope`] it is shielded: a cancel of the scope drops the block and cancels the
+/// children, and the scope waits until they are reaped, which the ladder bounds. Dropping the
+/// future itself, as a foreign time-out does, cancels the children too; then
+/// [`run`](crate::run) or the actor's own end waits for them.
+///
+/// # Errors
+///
+/// What the block returns; the children's failures; [`Ending::Cancelled`] if a scope around it
+/// was cancelled; [`Ending::Refused`] outside of an actor.
+pub async fn open_nursery<T, E, F>(body: F) -> Result<T, E>
+where
+    F: AsyncFnOnce(&Nursery) -> Result<T, E>,
+    E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    open_nursery_with(OnExit::default(), body).await
+}
+
+/// As [`open_nursery`], with what happens to daemons at the end of the block.
+///
+/// # Cancellation
+///
+/// As [`open_nursery`].
+///
+/// # Errors
+///
+/// As [`open_nursery`].
+pub async fn open_nursery_with<T, E, F>(on_exit: OnExit, body: F) -> Result<T, E>
+where
+    F: AsyncFnOnce(&Nursery) -> Result<T, E>,
+    E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let nursery = Nursery::open()?;
+    let inner = nursery.inner.clone();
+    let guard = HandOver(inner.clone());
+    let _outer = inner.follow_outer_scope();
+    let whole = CancelScope::new().shield(true);
+    let result = whole
+        .run(async {
+            let block = inner.block.run(body(&nursery)).await;
+            inner.leave(matches!(block, Ok(Ok(_))), on_exit).await;
+            block
+        })
+        .await;
+    drop(guard);
+    match result {
+        Ok(block) => inner.verdict(block),
+        Err(cancelled) => {
+            let Cancellation { by, reason } = cancelled.into_cancellation();
+            Err(E::from(Error::new(inner.owner.clone(), Ending::Cancelled { by, reason })))
+        }
+    }
+}
+
+impl Nursery {
+    fn open() -> Result<Self, Error> {
+        let owner = current_actor()?.aid().clone();
+        let inner = Arc::new(Inner {
+            number: nurseries::next_number(),
+            owner,
+            block: CancelScope::new(),
+            opened: Instant::now(),
+            children: AtomicU64::new(0),
+            state: Mutex::default(),
+        });
+        nurseries::add(&inner);
+        Ok(Self { inner })
+    }
+
+    /// Starts an actor that lives until it is cancelled. Options can be given before the await,
+    /// which gives the actor's [`Portal`](tractor_core::Portal) when it serves calls.
+    pub fn start_actor(&self, name: impl Into<String>) -> StartActor {
+        StartActor::new(self.clone(), ChildOptions::new(name.into()))
+    }
+
+    /// Starts an actor that runs one function. Options can be given before the await, which gives
+    /// a handle on the result when the function is started.
+    ///
+    /// A failure of the function cancels the nursery, whether or not the result is asked for.
+    pub fn run_in_actor<T, E: Failure>(
+        &self,
+        name: impl Into<String>,
+        call: Call<T, E>,
+    ) -> RunInActor<T, E> {
+        RunInActor::new(self.clone(), ChildOptions::new(name.into()), call)
+    }
+
+    /// Cancels all children; the block goes on, and no more children can be started. Returns at
+    /// once; leaving the nursery waits for their end.
+    pub fn cancel(&self) {
+        let by = Some(self.inner.owner.clone());
+        self.inner.cancel(&Cancellation { by, reason: CancelReason::Asked }, Duration::MAX);
+    }
+
+    /// Whether its children were cancelled, by whoever.
+    pub fn is_cancelled(&self) -> bool {
+        self.inner.lock().cancelled.is_some()
+    }
+
+    /// The children that are not reaped, in the order in which they were started.
+    pub fn statistics(&self) -> NurseryStatistics {
+        self.inner.statistics()
+    }
+}
+
+impl fmt::Debug for Nursery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nursery").field("number", &self.inner.number).finish_non_exhaustive()
+    }
+}
+
+/// A nursery in numbers and words.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NurseryStatistics {
+    /// Its number in this process.
+    pub number: u64,
+    /// For how long it has been open.
+    pub age: Duration,
+    /// The children that are not reaped, in the order in which they were started.
+    pub children: Vec<ChildStatistics>,
+    /// The failures so far.
+    pub failures: usize,
+}
+
+/// A child in numbers and words.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ChildStatistics {
+    /// Who it is.
+    pub aid: ActorId,
+    /// Its process.
+    pub pid: u32,
+    /// Whether it lives until it is cancelled.
+    pub is_daemon: bool,
+    /// What it is doing.
+    pub condition: Condition,
+}
+
+/// What the clones of a nursery and its children share.
+pub(crate) struct Inner {
+    pub(crate) number: u64,
+    pub(crate) owner: ActorId,
+    /// Around the block.
+    block: CancelScope,
+    opened: Instant,
+    /// How many were ever entered, which orders them.
+    children: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    children: BTreeMap<u64, Arc<Child>>,
+    /// Starts that were begun and have no child yet.
+    starting: usize,
+    /// One-shots whose result has not arrived.
+    one_shots: usize,
+    failures: Vec<Error>,
+    cancelled: Option<(Cancellation, Duration)>,
+    /// Whether the nursery has returned, or its future was dropped.
+    closed: bool,
+    wakers: Vec<Waker>,
+}
+
+impl Inner {
+    /// Announces a start. Every start is ended by [`end_start`](Self::end_start).
+    pub(crate) fn begin_start(&self) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.closed || state.cancelled.is_some() {
+            return Err(self.refused(Refusal::NurseryClosed));
+        }
+        state.starting += 1;
+        Ok(())
+    }
+
+    /// Enters a child. If the nursery was cancelled since the start began, the child is
+    /// cancelled at once.
+    pub(crate) fn enter(&self, child: &Arc<Child>) {
+        let number = self.children.fetch_add(1, Ordering::Relaxed);
+        let cancelled = {
+            let mut state = self.lock();
+            state.children.insert(number, child.clone());
+            state.cancelled.clone()
+        };
+        if let Some((cancellation, remaining)) = cancelled {
+            child.cancel(&cancellation, remaining);
+        }
+    }
+
+    pub(crate) fn end_start(&self) {
+        self.change(|state| state.starting -= 1);
+    }
+
+    pub(crate) fn one_shot_begins(&self) {
+        self.change(|state| state.one_shots += 1);
+    }
+
+    pub(crate) fn one_shot_ends(&self) {
+        self.change(|state| state.one_shots -= 1);
+    }
+
+    /// Something of the nursery failed: its block and its other children are cancelled.
+    pub(crate) fn fail(&self, error: Error) {
+        let by = Some(error.origin().clone());
+        self.lock().failures.push(error);
+        let cancellation = Cancellation { by: by.clone(), reason: CancelReason::Sibling };
+        self.cancel(&cancellation, Duration::MAX);
+        self.block.cancel_with(cancellation.reason, by);
+    }
+
+    /// Cancels all children.
+    pub(crate) fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
+        let children: Vec<_> = {
+            let mut state = self.lock();
+            let (_, before) =
+                state.cancelled.get_or_insert_with(|| (cancellation.clone(), remaining));
+            *before = (*before).min(remaining);
+            state.children.values().cloned().collect()
+        };
+        for child in children {
+            child.cancel(cancellation, remaining);
+        }
+    }
+
+    /// Kills all children.
+    pub(crate) fn kill(&self, cancellation: &Cancellation) {
+        self.cancel(cancellation, Duration::ZERO);
+        let children: Vec<_> = self.lock().children.values().cloned().collect();
+        for child in children {
+            child.kill(cancellation);
+        }
+    }
+
+    /// A child is reaped, and everything below it.
+    pub(crate) fn child_gone(&self, child: &Arc<Child>) {
+        self.change(|state| state.children.retain(|_, other| !Arc::ptr_eq(other, child)));
+        self.forget_if_over();
+    }
+
+    fn forget_if_over(&self) {
+        let over = {
+            let state = self.lock();
+            state.closed && state.is_empty()
+        };
+        if over {
+            nurseries::remove(self.number);
+        }
+    }
+
+    /// Has a cancel of the scope around the nursery cancel the block and the children.
+    fn follow_outer_scope(self: &Arc<Self>) -> Option<Registration> {
+        let outer = scope::current()?;
+        self.block.set_deadline(outer.deadline());
+        let (inner, asked) = (Arc::downgrade(self), outer.clone());
+        Some(outer.on_cancel(move || {
+            let Some(inner) = inner.upgrade() else { return };
+            let cancellation = asked.cancelled_by().unwrap_or(Cancellation {
+                by: None,
+                reason: CancelReason::ScopeCancelled,
+            });
+            inner.cancel(&cancellation, Duration::MAX);
+            inner.block.cancel_with(cancellation.reason, cancellation.by);
+        }))
+    }
+
+    /// The block has ended: waits for the children, or cancels them.
+    async fn leave(&self, well: bool, on_exit: OnExit) {
+        let by = Some(self.owner.clone());
+        if !well {
+            let why = self.block.cancelled_by();
+            let why = why.unwrap_or(Cancellation { by, reason: CancelReason::ScopeCancelled });
+            self.cancel(&why, Duration::MAX);
+        } else {
+            self.wait(|state| state.one_shots == 0 && state.starting == 0).await;
+            if on_exit == OnExit::CancelDaemons {
+                self.cancel(&Cancellation { by, reason: CancelReason::Asked }, Duration::MAX);
+            }
+        }
+        let notice = self.notice_of_daemons();
+        self.wait(State::is_empty).await;
+        drop(notice);
+    }
+
+    /// Says in the log, by and by, for which daemons the nursery waits.
+    fn notice_of_daemons(&self) -> Option<timer::Timer> {
+        if self.lock().cancelled.is_some() {
+            return None;
+        }
+        let number = self.number;
+        Some(timer::schedule(Instant::now() + DAEMON_NOTICE_AFTER, move || {
+            let Some(inner) = nurseries::find(number) else { return };
+            if inner.lock().cancelled.is_some() {
+                return;
+            }
+            let waiting = inner.statistics().children;
+            let names: Vec<_> = waiting.iter().map(|child| child.aid.to_string()).collect();
+            log::warn!(
+                "the nursery's block ended {DAEMON_NOTICE_AFTER:?} ago, and it waits for {}: \
+                 nobody has cancelled them",
+                names.join(", "),
+            );
+        }))
+    }
+
+    /// What the nursery returns.
+    fn verdict<T, E>(&self, block: Result<Result<T, E>, scope::Cancelled>) -> Result<T, E>
+    where
+        E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let failures = std::mem::take(&mut self.lock().failures);
+        let raise = |errors: Vec<Error>| Err(E::from(Error::several(&self.owner, errors)));
+        match block {
+            Ok(result) if failures.is_empty() => result,
+            Ok(Ok(_)) => raise(failures),
+            Ok(Err(error)) => {
+                let first = nurseries::as_error(error.into(), &self.owner);
+                raise(std::iter::once(first).chain(failures).collect())
+            }
+            Err(_) if !failures.is_empty() => raise(failures),
+            Err(cancelled) => {
+                let Cancellation { by, reason } = cancelled.into_cancellation();
+                raise(vec![Error::new(self.owner.clone(), Ending::Cancelled { by, reason })])
+            }
+        }
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) -> Error {
+        Error::new(self.owner.clone(), Ending::Refused(refusal))
+    }
+
+    /// How many children there are or will be.
+    pub(crate) fn population(&self) -> usize {
+        let state = self.lock();
+        state.children.len() + state.starting
+    }
+
+    pub(crate) fn statistics(&self) -> NurseryStatistics {
+        let state = self.lock();
+        let child = |child: &Arc<Child>| ChildStatistics {
+            aid: child.aid.clone(),
+            pid: child.pid(),
+            is_daemon: child.role == Role::Daemon,
+            condition: child.condition(),
+        };
+        NurseryStatistics {
+            number: self.number,
+            age: self.opened.elapsed(),
+            children: state.children.values().map(child).collect(),
+            failures: state.failures.len(),
+        }
+    }
+
+    fn wait(&self, done: impl Fn(&State) -> bool) -> impl Future<Output = ()> {
+        poll_fn(move |cx| {
+            let mut state = self.lock();
+            if done(&state) {
+                return Poll::Ready(());
+            }
+            if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.wakers.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let wakers = {
+            let mut state = self.lock();
+            change(&mut state);
+            std::mem::take(&mut state.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.starting == 0
+    }
+}
+
+/// Leaves the children of a nursery whose future is over, or was dropped, to the actor.
+struct HandOver(Arc<Inner>);
+
+impl Drop for HandOver {
+    fn drop(&mut self) {
+        let empty = {
+            let mut state = self.0.lock();
+            state.closed = true;
+            state.is_empty()
+        };
+        if !empty {
+            let by = Some(self.0.owner.clone());
+            let cancellation = Cancellation { by, reason: CancelReason::Dropped };
+            self.0.cancel(&cancellation, Duration::MAX);
+        }
+        self.0.forget_if_over();
+    }
+}

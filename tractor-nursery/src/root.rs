@@ -1,0 +1,174 @@
+//! [`run`]: the root of a tree, from its first actor to the last one reaped.
+
+use std::io;
+use std::sync::Arc;
+
+use tractor_core::actor::{AlreadyAnActor, Identity};
+use tractor_core::io as engine;
+use tractor_core::logging::{self, LogSettings};
+use tractor_core::process::{self, build_id};
+use tractor_core::services::ServiceId;
+use tractor_core::{
+    Actor, CancelReason, Cancellation, Contact, Ending, Error, exports, fault, rt, runtime_vars,
+};
+use tractor_discovery::Registrar;
+use tractor_ipc::{ActorId, TreeId, TreeSecret};
+
+use crate::options::Options;
+use crate::place::Place;
+use crate::tree::Tree;
+use crate::{child_main, entry, runtime, signals};
+
+/// Runs `body` as the root of a tree of actors, and returns when every process of the tree is
+/// reaped.
+///
+/// In a child process it does not return: there it is where the actor lives. So whatever stands
+/// before it in `main` runs in each child too, with the arguments of this process.
+///
+/// SIGINT and SIGTERM cancel the tree; when it is over the signal takes its usual effect on this
+/// process. A second one shortens the time that the tree is given, a third kills it.
+///
+/// # Errors
+///
+/// What `body` returns; [`Ending::NotSpawned`] if the system refuses what the runtime needs, or
+/// this process has been an actor before; [`Ending::Cancelled`] if the body was cancelled.
+///
+/// # Panics
+///
+/// When `body` panics, after the tree is reaped.
+pub fn run<T, E, F>(options: Options, body: F) -> Result<T, E>
+where
+    F: AsyncFnOnce() -> Result<T, E>,
+    E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if let Some(boot) = process::detect() {
+        let begun = child_main::begin(boot);
+        child_main::fail(&format!("{} is a test's tree, and this is no test", begun.tree));
+    }
+    entry::note_main();
+    run_root(options, TreeId::fresh(), body)
+}
+
+/// As [`run`], in a process that is known to be the root.
+pub(crate) fn run_root<T, E, F>(options: Options, tree: TreeId, body: F) -> Result<T, E>
+where
+    F: AsyncFnOnce() -> Result<T, E>,
+    E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let root = Root::start(options, tree)?;
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        rt::block_on(root.actor.scope().run(body()))
+    }));
+    root.end();
+    match result {
+        Ok(Ok(result)) => result,
+        Ok(Err(cancelled)) => {
+            let Cancellation { by, reason } = cancelled.into_cancellation();
+            let error = Error::new(root.actor.aid().clone(), Ending::Cancelled { by, reason });
+            Err(E::from(error))
+        }
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// What the root of a tree keeps beside what every actor does.
+struct Root {
+    actor: &'static Actor,
+    registrar: Arc<Registrar>,
+    place: std::cell::Cell<Option<Place>>,
+}
+
+impl Root {
+    fn start(options: Options, tree: TreeId) -> Result<Self, Error> {
+        fault::start();
+        fault::set_actor_name(&options.name);
+        let refused = |reason: String| {
+            Error::new(ActorId::new("root", 0), Ending::NotSpawned { reason })
+        };
+        ActorId::check_name(&options.name).map_err(|error| refused(error.to_string()))?;
+        if tractor_core::current_actor().is_ok() {
+            return Err(refused(AlreadyAnActor.to_string()));
+        }
+        let aid = ActorId::fresh(options.name.clone());
+        let filter = logging::tree_filter(options.log_level.as_deref());
+        let settings = LogSettings { filter: Some(filter.clone()), actor: aid.clone() };
+        logging::init(settings).map_err(|error| refused(error.to_string()))?;
+        let place = Place::make(options.runtime_dir.as_deref(), tree);
+        let place = place
+            .inspect_err(|error| {
+                log::warn!(
+                    "no place for sockets ({error}): actors reach each other only along the \
+                     links between parent and child"
+                );
+            })
+            .ok();
+        let address = place.as_ref().map(|place| place.address_of(&aid));
+        let build =
+            build_id(exports::digest()).map_err(|error| refused(error.to_string()))?;
+        let pid = std::process::id();
+        let root = Contact { aid: aid.clone(), pid, address: address.clone() };
+        let identity = Identity {
+            aid,
+            parent: None,
+            depth: 0,
+            tree,
+            build,
+            secret: TreeSecret::fresh(),
+            root: root.clone(),
+        };
+        install_vars(&options, &filter, &root).map_err(refused)?;
+        let actor = Actor::install(identity, None)?;
+        let registrar = Arc::new(Registrar::new());
+        actor.serve(ServiceId::REGISTRAR, registrar.clone());
+        runtime::install(actor, Tree::new(Some(registrar.clone())), options.limits);
+        begin(actor, options.threads).map_err(|error| refused(error.to_string()))?;
+        if let Some(address) = &address {
+            actor.listen(address).map_err(|error| refused(format!("listen: {error}")))?;
+        }
+        Ok(Self { actor, registrar, place: std::cell::Cell::new(place) })
+    }
+
+    /// Ends everything that is left, and waits for it.
+    fn end(&self) {
+        let by = Some(self.actor.aid().clone());
+        let cancellation = Cancellation { by, reason: CancelReason::Asked };
+        self.actor.cancel(cancellation, tractor_core::portal::CANCEL_WITHIN);
+        rt::block_on(async {
+            runtime::everybody_gone().await;
+            runtime::tasks_ended().await;
+        });
+        self.registrar.close();
+        self.actor.stop_listening();
+        drop(self.place.take());
+        if let Some(signal) = signals::first() {
+            signals::raise_again(signal);
+        }
+    }
+}
+
+fn begin(actor: &Actor, threads: usize) -> io::Result<()> {
+    process::become_subreaper()?;
+    engine::start_threads(threads)?;
+    signals::listen()?;
+    log::debug!("{} is the root of tree {}", actor.aid(), actor.identity().tree);
+    Ok(())
+}
+
+fn install_vars(options: &Options, filter: &str, root: &Contact) -> Result<(), String> {
+    if let Some(error) = &options.bad_var {
+        return Err(error.to_string());
+    }
+    let mut vars = options.vars.clone();
+    let words = |error: runtime_vars::VarError| error.to_string();
+    if vars.get::<bool>(runtime_vars::DEBUG_MODE).map_err(words)?.is_none() {
+        vars.insert_own(runtime_vars::DEBUG_MODE, &false).map_err(words)?;
+    }
+    vars.insert_own(runtime_vars::IS_ROOT, &true).map_err(words)?;
+    vars.insert_own(runtime_vars::LOG_LEVEL, filter).map_err(words)?;
+    if let Some(address) = &root.address {
+        vars.insert_own(runtime_vars::ROOT_ADDRESS, address).map_err(words)?;
+        vars.insert_own(runtime_vars::REGISTRAR, address).map_err(words)?;
+    }
+    runtime_vars::install(vars);
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What this process keeps as an actor of its tree, whether as the root or as a child.
+
+use std::future::poll_fn;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use tractor_core::services::ServiceId;
+use tractor_core::{Actor, Error, NotAnActor, current_actor};
+
+use crate::nurseries::{self, Nurseries};
+use crate::options::Limits;
+use crate::tree::{Tree, TreeService};
+
+/// What this process keeps as an actor.
+pub(crate) struct Runtime {
+    pub(crate) tree: Arc<Tree>,
+    pub(crate) limits: Limits,
+}
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// What this process keeps as an actor.
+pub(crate) fn runtime() -> Result<&'static Runtime, Error> {
+    RUNTIME.get().ok_or_else(|| Error::from(NotAnActor))
+}
+
+/// Begins to keep it.
+pub(crate) fn install(actor: &Actor, tree: Arc<Tree>, limits: Limits) {
+    actor.serve(ServiceId::TREE, Arc::new(TreeService(tree.clone())));
+    actor.set_owner(Box::new(Nurseries));
+    // An actor is installed once in a process.
+    let _ = RUNTIME.set(Runtime { tree, limits });
+}
+
+/// Waits until every child of this actor is reaped, and everybody below.
+pub(crate) async fn everybody_gone() {
+    poll_fn(|cx| if nurseries::all_over(cx.waker()) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
+    let Ok(runtime) = runtime() else { return };
+    poll_fn(|cx| if runtime.tree.is_empty(cx.waker()) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
+}
+
+/// Waits until no call of others runs here any more, but those of plain functions, which cannot
+/// be ended.
+pub(crate) async fn tasks_ended() {
+    if let Ok(actor) = current_actor() {
+        actor.tasks_ended().await;
+    }
+}

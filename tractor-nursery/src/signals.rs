@@ -1,0 +1,88 @@
+//! SIGINT and SIGTERM in the root: they cancel the tree; again, with less time; again, they kill.
+//!
+//! Actors never see the terminal's Ctrl-C: each is in a process group of its own and has no
+//! terminal.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tractor_core::io::{self as engine, Source, Watch};
+use tractor_core::portal::CANCEL_WITHIN;
+use tractor_core::{CancelReason, Cancellation, current_actor};
+
+use crate::nurseries;
+
+/// How much time the tree has after the second signal.
+const SECOND_WITHIN: Duration = Duration::from_millis(500);
+
+/// The first signal that came, 0 before.
+static FIRST: AtomicI32 = AtomicI32::new(0);
+/// How many came.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Begins to listen to signals.
+///
+/// # Errors
+///
+/// Those of `sigaction(2)`. A handler for SIGINT that the program has set with the same library
+/// already is an error too.
+pub(crate) fn listen() -> io::Result<()> {
+    ctrlc::set_handler(|| received(SIGINT)).map_err(io::Error::other)?;
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(SIGTERM, writer)?;
+    engine::watch(Arc::new(Terminations(reader))).map(drop)
+}
+
+/// The first signal that came, if one did.
+pub(crate) fn first() -> Option<i32> {
+    Some(FIRST.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+}
+
+/// Ends this process as the signal would have, so that whoever started it sees why it ended.
+pub(crate) fn raise_again(signal: i32) {
+    if let Err(error) = signal_hook::low_level::emulate_default_handler(signal) {
+        log::error!("end by signal {signal}: {error}");
+    }
+}
+
+fn received(signal: i32) {
+    let _ = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    let Ok(actor) = current_actor() else { return };
+    let cancellation =
+        Cancellation { by: Some(actor.aid().clone()), reason: CancelReason::Signal(signal) };
+    match COUNT.fetch_add(1, Ordering::SeqCst) {
+        0 => actor.cancel(cancellation, CANCEL_WITHIN),
+        1 => actor.cancel(cancellation, SECOND_WITHIN),
+        _ => {
+            nurseries::kill_all(&cancellation);
+            actor.cancel(cancellation, Duration::ZERO);
+        }
+    }
+}
+
+/// Where SIGTERM arrives as a byte.
+struct Terminations(UnixStream);
+
+impl Source for Terminations {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn ready(self: Arc<Self>) -> Watch {
+        let mut bytes = [0; 16];
+        match (&self.0).read(&mut bytes) {
+            Ok(0) => Watch::End,
+            Ok(count) => {
+                (0..count).for_each(|_| received(SIGTERM));
+                Watch::Keep
+            }
+            Err(_) => Watch::Keep,
+        }
+    }
+}

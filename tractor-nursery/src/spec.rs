@@ -1,0 +1,61 @@
+//! What a parent tells a child over the link, first of all, and what the child answers.
+
+use serde::{Deserialize, Serialize};
+use tractor_core::runtime_vars::RuntimeVars;
+use tractor_core::{Contact, Error};
+use tractor_ipc::{ActorId, Address, BuildId, TreeId, TreeSecret};
+
+use crate::options::Limits;
+
+/// The payload of a `Spec` frame.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Spec {
+    /// Be an actor.
+    Actor(Box<ActorSpec>),
+    /// Be the root of a test's tree.
+    TestRoot {
+        /// The test's tree, which marks its processes.
+        tree: TreeId,
+    },
+}
+
+/// Who a child is and what it needs to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ActorSpec {
+    pub(crate) aid: ActorId,
+    pub(crate) parent: ActorId,
+    pub(crate) depth: u32,
+    pub(crate) tree: TreeId,
+    pub(crate) build: BuildId,
+    pub(crate) secret: TreeSecret,
+    pub(crate) root: Contact,
+    /// Where it is to listen.
+    pub(crate) listen: Option<Address>,
+    pub(crate) vars: RuntimeVars,
+    pub(crate) log_filter: String,
+    pub(crate) threads: usize,
+    /// The functions that others may call, `None` for all.
+    pub(crate) exposed: Option<Vec<String>>,
+    pub(crate) limits: Limits,
+    /// Whether its standard output is to go where its standard error goes; until then it goes
+    /// nowhere, because a test harness writes to it first.
+    pub(crate) output_to_stderr: bool,
+}
+
+/// The payload of a `Ready` frame: the child serves calls.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    /// Where it listens.
+    pub(crate) address: Option<Address>,
+}
+
+/// The payload of a `Stopped` frame: the child has cleaned up and is about to exit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Stopped {
+    /// It was cancelled.
+    Cancelled,
+    /// It could not go on.
+    Failed(Error),
+    /// It was a test's root, and this came of the test.
+    Tested(Result<(), String>),
+}

@@ -1,0 +1,315 @@
+//! [`StartActor`]: starting an actor, with its options.
+
+use std::ffi::OsString;
+use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use serde::Serialize;
+use tractor_core::io as engine;
+use tractor_core::io::link::Link;
+use tractor_core::process::StdioSpec;
+use tractor_core::runtime_vars::{self, RuntimeVars, VarError};
+use tractor_core::{
+    Actor, CancelReason, Cancellation, Contact, Ending, Error, Portal, Refusal, current_actor,
+    logging,
+};
+use tractor_ipc::limits::FRAME_BYTES_MAX;
+use tractor_ipc::{ActorId, FrameDecoder, Kind, codec};
+
+use crate::child::{Child, ChildLink, ExitWatch, Role};
+use crate::launcher::{Launched, Launcher, LocalLauncher, Plan};
+use crate::nurseries;
+use crate::nursery::{Inner, Nursery};
+use crate::place::sibling_address;
+use crate::runtime::runtime;
+use crate::spec::{ActorSpec, Spec};
+use crate::tree::{Report, Tree};
+
+/// An actor that is about to be started; awaiting it starts the process and gives the actor's
+/// [`Portal`] when it serves calls.
+///
+/// # Cancellation
+///
+/// Dropping it while it starts kills the process and reaps it.
+///
+/// # Errors
+///
+/// [`Ending::NotSpawned`] if the system or a limit refuses; [`Ending::DiedBeforeReady`] if the
+/// process ends before it serves calls; [`Refusal::NurseryClosed`] if the nursery takes no more
+/// children; [`Ending::Cancelled`] if it is cancelled meanwhile.
+#[must_use = "an actor is started when this is awaited"]
+#[derive(Debug)]
+pub struct StartActor {
+    nursery: Nursery,
+    options: ChildOptions,
+}
+
+/// What a child is given.
+#[derive(Debug)]
+pub(crate) struct ChildOptions {
+    pub(crate) name: String,
+    pub(crate) env: Vec<(OsString, Option<OsString>)>,
+    pub(crate) clear_env: bool,
+    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) stdout: StdioSpec,
+    pub(crate) stderr: StdioSpec,
+    pub(crate) log_level: Option<String>,
+    pub(crate) vars: RuntimeVars,
+    pub(crate) exposed: Option<Vec<String>>,
+    pub(crate) threads: usize,
+    pub(crate) bad_var: Option<VarError>,
+}
+
+impl ChildOptions {
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            env: Vec::new(),
+            clear_env: false,
+            cwd: None,
+            stdout: StdioSpec::Inherit,
+            stderr: StdioSpec::Inherit,
+            log_level: None,
+            vars: RuntimeVars::new(),
+            exposed: None,
+            threads: 1,
+            bad_var: None,
+        }
+    }
+}
+
+/// The options of a child, for the builders that have some.
+macro_rules! child_options {
+    () => {
+        /// Sets a variable of the child's environment.
+        pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+            self.options.env.push((name.into(), Some(value.into())));
+            self
+        }
+
+        /// Removes a variable from the child's environment.
+        pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+            self.options.env.push((name.into(), None));
+            self
+        }
+
+        /// Starts the child without our environment.
+        pub fn env_clear(mut self) -> Self {
+            self.options.clear_env = true;
+            self
+        }
+
+        /// Starts the child in this directory instead of ours.
+        pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+            self.options.cwd = Some(dir.into());
+            self
+        }
+
+        /// Says where the child's standard output goes instead of ours.
+        pub fn stdout(mut self, stdout: StdioSpec) -> Self {
+            self.options.stdout = stdout;
+            self
+        }
+
+        /// Says where the child's standard error goes instead of ours.
+        pub fn stderr(mut self, stderr: StdioSpec) -> Self {
+            self.options.stderr = stderr;
+            self
+        }
+
+        /// Logs at this level in the child and below it, instead of the tree's.
+        pub fn log_level(mut self, level: impl Into<String>) -> Self {
+            self.options.log_level = Some(level.into());
+            self
+        }
+
+        /// Gives the child, and everybody below it, another value of a runtime variable. A value
+        /// that cannot be serialized, or a key that begins with `tractor.`, fails the start.
+        pub fn var<V: Serialize + ?Sized>(mut self, key: &str, value: &V) -> Self {
+            let inserted = self.options.vars.insert(key, value);
+            self.options.bad_var = self.options.bad_var.or(inserted.err());
+            self
+        }
+
+        /// Turns debug mode on or off for the child and everybody below it.
+        pub fn debug_mode(mut self, on: bool) -> Self {
+            let inserted = self.options.vars.insert_own(runtime_vars::DEBUG_MODE, &on);
+            self.options.bad_var = self.options.bad_var.or(inserted.err());
+            self
+        }
+
+        /// Lets others call only these functions of the child, named by path (`module::name`)
+        /// or by module. The default is all.
+        pub fn expose<I: Into<String>>(mut self, names: impl IntoIterator<Item = I>) -> Self {
+            self.options.exposed = Some(names.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// Has so many threads poll the child's tasks. The default is 1: the process is the unit
+        /// of parallelism.
+        pub fn threads(mut self, threads: usize) -> Self {
+            self.options.threads = threads.max(1);
+            self
+        }
+    };
+}
+pub(crate) use child_options;
+
+impl StartActor {
+    pub(crate) fn new(nursery: Nursery, options: ChildOptions) -> Self {
+        Self { nursery, options }
+    }
+
+    child_options!();
+}
+
+impl IntoFuture for StartActor {
+    type Output = Result<Portal, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (portal, _) = start(self.nursery.inner, self.options, Role::Daemon).await?;
+            Ok(portal)
+        })
+    }
+}
+
+/// Starts a child and waits until it serves calls.
+pub(crate) async fn start(
+    inner: Arc<Inner>,
+    mut options: ChildOptions,
+    role: Role,
+) -> Result<(Portal, Arc<Child>), Error> {
+    let actor = current_actor()?;
+    let not_spawned =
+        |reason: String| Error::new(actor.aid().clone(), Ending::NotSpawned { reason });
+    if let Err(error) = ActorId::check_name(&options.name) {
+        return Err(not_spawned(error.to_string()));
+    }
+    if let Some(error) = options.bad_var.take() {
+        return Err(not_spawned(error.to_string()));
+    }
+    check_limits(actor)?;
+    inner.begin_start()?;
+    let starting = Starting(inner.clone());
+    let aid = ActorId::fresh(options.name.clone());
+    let spec = spec(actor, &aid, &mut options).map_err(not_spawned)?;
+    let plan = Plan {
+        aid: aid.clone(),
+        tree: actor.identity().tree,
+        env: options.env,
+        clear_env: options.clear_env,
+        cwd: options.cwd,
+        stdout: options.stdout,
+        stderr: options.stderr,
+    };
+    tractor_core::fault!("start.before_launch");
+    let Launched { process, socket } =
+        LocalLauncher.launch(plan).await.map_err(|error| not_spawned(error.to_string()))?;
+    let pid = process.pid();
+    let (tell, told) = oneshot::channel();
+    let tree = runtime()?.tree.clone();
+    let address = spec.listen.clone();
+    let owners = (Arc::downgrade(&inner), tree);
+    let child = Child::new((aid.clone(), role), process, address, owners, tell);
+    let booting = Booting(Some(child.clone()));
+    // Before anything else of the child's can be heard.
+    let parent = actor.aid().clone();
+    Tree::report(actor, &Report::Spawned { aid: aid.clone(), pid, parent });
+    let linked = link(&child, socket, &Spec::Actor(Box::new(spec)));
+    engine::watch(Arc::new(ExitWatch(child.clone())))
+        .map_err(|error| not_spawned(error.to_string()))?;
+    inner.enter(&child);
+    drop(starting);
+    let link = linked.map_err(|error| not_spawned(error.to_string()))?;
+    let contact: Contact = match told.await {
+        Ok(ready) => ready?,
+        Err(oneshot::Canceled) => return Err(inner.refused(Refusal::Closing)),
+    };
+    booting.succeeded();
+    Ok((Portal::over(link, contact), child))
+}
+
+fn link(child: &Arc<Child>, socket: tractor_ipc::Socket, spec: &Spec) -> std::io::Result<Arc<Link>> {
+    let owner = Box::new(ChildLink(Arc::downgrade(child)));
+    let decoder = FrameDecoder::new(FRAME_BYTES_MAX);
+    let link = Link::start(socket, decoder, Some(child.aid.clone()), owner)?;
+    child.set_link(link.clone());
+    let payload = codec::encode(spec).map_err(std::io::Error::other)?;
+    link.send(Kind::Spec, 0, &payload).map_err(std::io::Error::other)?;
+    Ok(link)
+}
+
+fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<ActorSpec, String> {
+    let identity = actor.identity();
+    let mut vars = runtime_vars::current().merged_with(&options.vars);
+    let inherited = vars.get(runtime_vars::LOG_LEVEL).map_err(|error| error.to_string())?;
+    let log_filter =
+        options.log_level.take().or(inherited).unwrap_or_else(|| logging::tree_filter(None));
+    logging::check_filter(&log_filter).map_err(|error| error.to_string())?;
+    vars.insert_own(runtime_vars::LOG_LEVEL, &log_filter).map_err(|error| error.to_string())?;
+    vars.insert_own(runtime_vars::IS_ROOT, &false).map_err(|error| error.to_string())?;
+    let inherits_output = matches!(options.stdout, StdioSpec::Inherit);
+    let output_to_stderr = crate::entry::is_noisy() && inherits_output;
+    if output_to_stderr {
+        options.stdout = StdioSpec::Null;
+    }
+    Ok(ActorSpec {
+        aid: aid.clone(),
+        parent: identity.aid.clone(),
+        depth: identity.depth + 1,
+        tree: identity.tree,
+        build: identity.build,
+        secret: identity.secret.clone(),
+        root: identity.root.clone(),
+        listen: actor.address().and_then(|ours| sibling_address(&ours, aid)),
+        vars,
+        log_filter,
+        threads: options.threads,
+        exposed: options.exposed.take(),
+        limits: runtime().map_err(|error| error.to_string())?.limits,
+        output_to_stderr,
+    })
+}
+
+fn check_limits(actor: &Actor) -> Result<(), Error> {
+    let limits = runtime()?.limits;
+    let reason = if nurseries::population() >= limits.children_max as usize {
+        format!("an actor may have {} children at a time (`max_children`)", limits.children_max)
+    } else if actor.identity().depth >= limits.depth_max {
+        format!("actors may stand {} levels below the root (`max_depth`)", limits.depth_max)
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(actor.aid().clone(), Ending::NotSpawned { reason }))
+}
+
+/// Ends the announcement of a start.
+struct Starting(Arc<Inner>);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.end_start();
+    }
+}
+
+/// Kills a child whose start was given up.
+struct Booting(Option<Arc<Child>>);
+
+impl Booting {
+    fn succeeded(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Booting {
+    fn drop(&mut self) {
+        if let Some(child) = self.0.take() {
+            child.kill(&Cancellation { by: None, reason: CancelReason::Dropped });
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What `#[test]` expands to: a test whose body is the root of a tree, in a process of its own.
+//!
+//! There is one runtime in a process, and a test binary runs many tests in one. So the harness's
+//! thread starts this test binary anew, with the arguments that run this one test; there the body
+//! runs. The harness's thread gathers what the tree prints, bounds its time, and checks at the end
+//! that nothing of the tree is left.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tractor_core::Error;
+use tractor_core::process::census::{ProcInfo, marked_processes, open_fds};
+use tractor_core::process::{
+    self, ExitStatus, Process, Program, Signal, SpawnSpec, Spawned, StdioSpec, spawn_blocking,
+};
+use tractor_ipc::{Channel, Kind, Socket, TreeId, codec};
+
+use crate::child_main::{self, Begun};
+use crate::entry::{self, Entry};
+use crate::options::Options;
+use crate::outcome::Outcome;
+use crate::root::run_root;
+use crate::spec::{Spec, Stopped};
+
+/// How long a test may take if it does not say: a minute.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the tree's processes may take to vanish after its root: they are killed with it, and
+/// only have to be scheduled once more.
+const VANISH: Duration = Duration::from_secs(2);
+
+/// A test and how it is run.
+#[derive(Debug)]
+pub struct TestSpec {
+    /// The path of its function, with the crate's name.
+    pub name: &'static str,
+    /// How long it may take, in seconds; `None` is a minute.
+    pub timeout_secs: Option<u64>,
+    /// How its tree is run.
+    pub options: Options,
+}
+
+/// Runs a test: its body in a process of its own, as the root of a tree.
+///
+/// # Panics
+///
+/// If the test fails: with what its body panicked with or returned, or with what it left behind.
+pub fn test<R, F>(spec: TestSpec, body: F)
+where
+    R: Outcome,
+    F: AsyncFnOnce() -> R,
+{
+    let name = harness_name(spec.name);
+    if let Some(boot) = process::detect() {
+        entry::note_test(&name);
+        be_root(child_main::begin(boot), spec.options, body);
+    }
+    let timeout = spec.timeout_secs.map_or(TIMEOUT, Duration::from_secs);
+    if let Err(failure) = watch_over(&name, timeout) {
+        panic!("{failure}");
+    }
+}
+
+/// The name that the harness knows the test by: that of its thread, or, where it runs tests on
+/// the main thread, the path without the crate.
+fn harness_name(path: &str) -> String {
+    match thread::current().name() {
+        Some(name) if name != "main" => name.to_owned(),
+        _ => path.split_once("::").map_or(path, |(_, name)| name).to_owned(),
+    }
+}
+
+/// Runs the body as the root of the test's tree, tells what came of it, and ends the process.
+fn be_root<R: Outcome, F: AsyncFnOnce() -> R>(begun: Begun, options: Options, body: F) -> ! {
+    let Begun { mut channel, tree } = begun;
+    if let Err(error) = rustix::stdio::dup2_stdout(rustix::stdio::stderr()) {
+        child_main::fail(&format!("join standard output and error: {error}"));
+    }
+    let before = open_fds();
+    let run = || {
+        run_root(options, tree, async || {
+            let outcome = body().await;
+            Ok::<_, Error>(outcome.failure())
+        })
+    };
+    let result = match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(None)) => check_fds(before),
+        Ok(Ok(Some(failure))) => Err(failure),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(payload) => Err(panic_text(&*payload)),
+    };
+    let code = i32::from(result.is_err());
+    let stopped = codec::encode(&Stopped::Tested(result)).expect("a text always encodes");
+    if let Err(error) = channel.send(Kind::Stopped, 0, &stopped) {
+        child_main::fail(&format!("tell the test's result: {error}"));
+    }
+    child_main::leave(code)
+}
+
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (None, Some(text)) => text.clone(),
+        (None, None) => "the test panicked".to_owned(),
+    }
+}
+
+/// Whether the tree has left descriptors open in its root: sockets and descriptors of processes.
+fn check_fds(before: io::Result<Vec<process::census::OpenFd>>) -> Result<(), String> {
+    let words = |error: io::Error| format!("list the open descriptors: {error}");
+    let before = before.map_err(words)?;
+    // The runtime's own stay for the life of the process: they are few and known.
+    let kept = |target: &str| {
+        ["anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]", "pipe:"]
+            .iter()
+            .any(|kind| target.starts_with(kind))
+    };
+    let signals = 2 * SIGNAL_SOCKETS;
+    let after = open_fds().map_err(words)?;
+    let left: Vec<_> = after
+        .iter()
+        .filter(|fd| !before.iter().any(|old| old.number == fd.number && old.target == fd.target))
+        .filter(|fd| !kept(&fd.target.to_string_lossy()))
+        .collect();
+    let left = left.get(signals.min(left.len())..).unwrap_or_default();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<_> =
+        left.iter().map(|fd| format!("{} {}", fd.number, fd.target.display())).collect();
+    Err(format!("the tree has left descriptors open in its root: {}", list.join(", ")))
+}
+
+/// Socket pairs by which the root hears of signals.
+const SIGNAL_SOCKETS: usize = 1;
+
+/// Starts the test's root and watches over it to the end.
+fn watch_over(name: &str, timeout: Duration) -> Result<(), String> {
+    let tree = TreeId::fresh();
+    let (mut channel, process, output) =
+        start_root(name, tree).map_err(|error| format!("start the test's process: {error}"))?;
+    let gathered = gather(output);
+    let deadline = Instant::now() + timeout;
+    let told = match channel.recv(Some(timeout)) {
+        Ok(frame) if frame.kind == Kind::Stopped => codec::decode::<Stopped>(&frame.payload).ok(),
+        Ok(_) | Err(_) => None,
+    };
+    let dump = (told.is_none() && Instant::now() >= deadline).then(|| dump(tree, timeout));
+    if dump.is_some() {
+        // SIGKILL to the root: the kernel then kills the tree.
+        process.signal(Signal::Kill).map_err(|error| format!("kill the test: {error}"))?;
+    }
+    let status = reap(&process).map_err(|error| format!("reap the test's process: {error}"))?;
+    let survivors = survivors(tree);
+    for survivor in &survivors {
+        kill(survivor.pid);
+    }
+    show(&gathered);
+    if let Some(dump) = dump {
+        return Err(dump);
+    }
+    match told {
+        Some(Stopped::Tested(Err(failure))) => return Err(failure),
+        Some(Stopped::Tested(Ok(()))) => {}
+        Some(Stopped::Failed(error)) => return Err(error.to_string()),
+        Some(Stopped::Cancelled) | None => {
+            return Err(format!("the test's process {status} before the test ended"));
+        }
+    }
+    if survivors.is_empty() {
+        Ok(())
+    } else {
+        let list: Vec<_> = survivors.iter().map(described).collect();
+        Err(format!("the test has left processes behind: {}", list.join(", ")))
+    }
+}
+
+fn start_root(name: &str, tree: TreeId) -> io::Result<(Channel, Process, File)> {
+    let (socket, theirs) = Socket::pair()?;
+    let Spawned { process, stderr, .. } = spawn_blocking(SpawnSpec {
+        name: "test".to_owned(),
+        program: Program::SelfExe,
+        args: Entry::Test(name.to_owned()).arguments(),
+        env: Vec::new(),
+        clear_env: false,
+        cwd: None,
+        tree,
+        stdin_link: theirs,
+        // The harness of the new process writes there before the test begins.
+        stdout: StdioSpec::Null,
+        stderr: StdioSpec::Pipe,
+    })
+    .map_err(io::Error::other)?;
+    let output = stderr.map(File::from).ok_or_else(|| io::Error::other("it has no output"))?;
+    let mut channel = Channel::new(socket);
+    let spec = codec::encode(&Spec::TestRoot { tree }).map_err(io::Error::other)?;
+    channel.send(Kind::Spec, 0, &spec).map_err(io::Error::other)?;
+    Ok((channel, process, output))
+}
+
+/// Drains what the tree prints, so that nobody blocks on a full pipe.
+fn gather(mut output: File) -> mpsc::Receiver<Vec<u8>> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while let Ok(n @ 1..) = output.read(&mut chunk) {
+            if tell.send(chunk[..n].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    told
+}
+
+/// Prints what was gathered where the harness captures it. It ends with the last process that
+/// holds the pipe, all of which are dead by now.
+#[expect(clippy::print_stderr, reason = "the harness captures only what is printed like this")]
+fn show(gathered: &mpsc::Receiver<Vec<u8>>) {
+    let mut all = Vec::new();
+    while let Ok(chunk) = gathered.recv_timeout(VANISH) {
+        all.extend_from_slice(&chunk);
+    }
+    eprint!("{}", String::from_utf8_lossy(&all));
+}
+
+fn reap(process: &Process) -> io::Result<ExitStatus> {
+    process.wait_exited(None)?;
+    Ok(process.try_reap()?.unwrap_or(ExitStatus::Lost))
+}
+
+/// Who of the tree is there although its root is gone.
+fn survivors(tree: TreeId) -> Vec<ProcInfo> {
+    let deadline = Instant::now() + VANISH;
+    loop {
+        let mut left = marked_processes(&tree.to_string());
+        left.retain(|process| process.pid != std::process::id());
+        if left.is_empty() || Instant::now() >= deadline {
+            return left;
+        }
+        // Waits for one of them to exit; there is no event for all of them.
+        if let Ok(process) = Process::open(left[0].pid) {
+            let within = deadline.saturating_duration_since(Instant::now());
+            if process.wait_exited(Some(within)).is_err() {
+                return left;
+            }
+        }
+    }
+}
+
+fn kill(pid: u32) {
+    if let Ok(process) = Process::open(pid)
+        && let Err(error) = process.signal(Signal::Kill)
+    {
+        log::error!("kill what a test has left, pid {pid}: {error}");
+    }
+}
+
+/// What of the tree is still there when the time is over.
+fn dump(tree: TreeId, timeout: Duration) -> String {
+    let processes: Vec<_> =
+        marked_processes(&tree.to_string()).iter().map(described).collect();
+    format!(
+        "the test did not end within {timeout:?}; still there: {}",
+        if processes.is_empty() { "nobody".to_owned() } else { processes.join(", ") },
+    )
+}
+
+fn described(process: &ProcInfo) -> String {
+    let ProcInfo { pid, ppid, state, name } = process;
+    format!("'{name}' (pid {pid}, child of {ppid}, state {state})")
+}

@@ -1,0 +1,270 @@
+//! [`Tree`]: births and deaths below this actor, reported up the supervision links.
+//!
+//! Every actor hears of everybody below it. The root, to which orphans come, watches each of them
+//! by descriptor and reaps those that it inherits, so that a subtree is known to be gone also
+//! when its own parents can tell nobody any more.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tractor_core::io::link::Link;
+use tractor_core::io::{self as engine, Source, SourceKey, Watch};
+use tractor_core::process::{Adoption, Process};
+use tractor_core::services::{self, Responder, Service, ServiceId};
+use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal};
+use tractor_discovery::{Entry, Registrar};
+use tractor_ipc::{ActorId, codec};
+
+use crate::descendants::Descendants;
+
+/// What is reported up the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// A process was started; it has run no user code yet.
+    Spawned { aid: ActorId, pid: u32, parent: ActorId },
+    /// An actor serves calls.
+    Ready { contact: Contact, parent: ActorId },
+    /// An actor is cancelling itself, because its parent or somebody else asked.
+    Cancelling { aid: ActorId, cancellation: Cancellation, remaining: Duration },
+    /// A process has ended and is reaped.
+    Gone { aid: ActorId },
+}
+
+/// What is asked of the root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Request {
+    /// Tell when none of these is there any more.
+    AwaitGone(Vec<ActorId>),
+}
+
+/// Births and deaths below this actor.
+pub(crate) struct Tree {
+    state: Mutex<State>,
+    /// In the root only.
+    registrar: Option<Arc<Registrar>>,
+}
+
+#[derive(Default)]
+struct State {
+    below: Descendants,
+    /// Processes of others' children, watched by the root.
+    watched: BTreeMap<ActorId, Arc<Watched>>,
+    waiting: Vec<(Vec<ActorId>, Responder)>,
+    /// Woken when nobody is left.
+    wakers: Vec<Waker>,
+}
+
+impl Tree {
+    pub(crate) fn new(registrar: Option<Arc<Registrar>>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), registrar })
+    }
+
+    /// Tells this actor and all above it.
+    pub(crate) fn report(actor: &Actor, report: &Report) {
+        let payload = codec::encode(report).expect("names and numbers always encode");
+        actor.report(ServiceId::TREE, &payload);
+    }
+
+    /// Calls `done` when everything that the dead `aid` had started is gone too.
+    pub(crate) fn when_subtree_gone(
+        &self,
+        actor: &Actor,
+        aid: &ActorId,
+        done: impl FnOnce() + Send + 'static,
+    ) {
+        self.reap_orphans();
+        let below = self.lock().below.below(aid);
+        if below.is_empty() {
+            return done();
+        }
+        let request = codec::encode(&Request::AwaitGone(below)).expect("names always encode");
+        actor.ask_root_then(ServiceId::TREE, "the end of a subtree", &request, |answer| {
+            if let Err(error) = answer {
+                log::debug!("the end of a subtree is not known: {error}");
+            }
+            done();
+        });
+    }
+
+    /// Whether nobody is below; otherwise `waker` is woken when that may have changed.
+    pub(crate) fn is_empty(&self, waker: &Waker) -> bool {
+        let mut state = self.lock();
+        let empty = state.below.is_empty();
+        if !empty {
+            state.wakers.push(waker.clone());
+        }
+        empty
+    }
+
+    /// In the root: looks after everybody whose parent may have died since they ended.
+    fn reap_orphans(&self) {
+        let ended: Vec<_> = {
+            let state = self.lock();
+            let ended = state.watched.iter().filter(|(_, watched)| watched.has_ended());
+            ended.map(|(aid, watched)| (aid.clone(), watched.clone())).collect()
+        };
+        for (aid, watched) in ended {
+            if watched.is_reaped() {
+                self.gone(&aid);
+            }
+        }
+    }
+
+    fn handle(self: &Arc<Self>, from: Option<&Arc<Link>>, report: Report) {
+        match report {
+            Report::Spawned { aid, pid, parent } => {
+                self.lock().below.spawned(aid.clone(), parent);
+                // Our own children have owners here that watch them.
+                if from.is_some() && self.registrar.is_some() {
+                    self.watch(aid, pid);
+                }
+            }
+            Report::Ready { contact, parent } => {
+                let Some(registrar) = &self.registrar else { return };
+                let Contact { aid, pid, address } = contact;
+                let entry = Entry { aid, address, pid, parent: Some(parent) };
+                if let Err(error) = registrar.register(entry) {
+                    log::debug!("register an actor: {error}");
+                }
+            }
+            Report::Cancelling { aid, cancellation, remaining } => {
+                // Its parent sees to it that it ends; the others only hear of it.
+                if let Some(link) = from.filter(|link| link.peer() == Some(&aid)) {
+                    link.cancel_peer(&cancellation, remaining);
+                }
+            }
+            Report::Gone { aid } => {
+                self.gone(&aid);
+                self.reap_orphans();
+            }
+        }
+    }
+
+    fn gone(&self, aid: &ActorId) {
+        if let Some(registrar) = &self.registrar {
+            registrar.gone(aid);
+        }
+        let mut state = self.lock();
+        state.below.gone(aid);
+        let watched = state.watched.remove(aid);
+        for (who, _) in &mut state.waiting {
+            who.retain(|other| other != aid);
+        }
+        let waiting = std::mem::take(&mut state.waiting);
+        let (told, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(who, _)| who.is_empty());
+        state.waiting = waiting;
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        if let Some(key) = watched.and_then(|watched| watched.key.get().copied()) {
+            engine::unwatch(key);
+        }
+        for (_, responder) in told {
+            responder.answer(&[]);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn watch(self: &Arc<Self>, aid: ActorId, pid: u32) {
+        let watched = Process::open(pid).and_then(|process| {
+            let (tree, key) = (Arc::downgrade(self), OnceLock::new());
+            let watched = Arc::new(Watched { aid: aid.clone(), process, tree, key });
+            // It is known before it can be told about.
+            self.lock().watched.insert(aid.clone(), watched.clone());
+            let key = engine::watch(watched.clone())?;
+            // Nobody else sets it.
+            let _ = watched.key.set(key);
+            Ok(())
+        });
+        match watched {
+            Ok(()) => {}
+            // Its parent has reaped it already, and says so next.
+            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => {}
+            Err(error) => log::error!("watch the process of {aid}: {error}"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// ESRCH.
+const NO_SUCH_PROCESS: i32 = 3;
+
+/// A service is called by reference, the tree hands itself on: this joins the two.
+pub(crate) struct TreeService(pub(crate) Arc<Tree>);
+
+impl Service for TreeService {
+    fn request(&self, payload: &[u8], responder: Responder) {
+        match services::decode(payload) {
+            Ok(Request::AwaitGone(mut who)) => {
+                self.0.reap_orphans();
+                let mut state = self.0.lock();
+                who.retain(|aid| state.below.contains(aid));
+                if who.is_empty() {
+                    drop(state);
+                    responder.answer(&[]);
+                } else {
+                    state.waiting.push((who, responder));
+                }
+            }
+            Err(reason) => responder.fail(Ending::Refused(Refusal::BadArguments(reason))),
+        }
+    }
+
+    fn report(&self, from: Option<&Arc<Link>>, payload: &[u8]) -> Result<(), String> {
+        self.0.handle(from, services::decode(payload)?);
+        Ok(())
+    }
+}
+
+/// A process of somebody else's child.
+struct Watched {
+    aid: ActorId,
+    process: Process,
+    tree: std::sync::Weak<Tree>,
+    key: OnceLock<SourceKey>,
+}
+
+impl Watched {
+    fn has_ended(&self) -> bool {
+        matches!(self.process.state(), None | Some('Z' | 'X'))
+    }
+
+    /// Whether it is reaped now, by us if it was ours to reap.
+    fn is_reaped(&self) -> bool {
+        match self.process.try_reap_adopted() {
+            Ok(Adoption::Ended(status)) => {
+                log::debug!("the orphan {} {status}", self.aid);
+                true
+            }
+            Ok(Adoption::Running) => false,
+            // Its parent is there and will reap it, or has.
+            Ok(Adoption::NotOurs) => self.process.state().is_none(),
+            Err(error) => {
+                log::error!("reap {}: {error}", self.aid);
+                false
+            }
+        }
+    }
+}
+
+impl Source for Watched {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+
+    fn ready(self: Arc<Self>) -> Watch {
+        if let Some(tree) = self.tree.upgrade()
+            && self.is_reaped()
+        {
+            tree.gone(&self.aid);
+        }
+        Watch::End
+    }
+}
