@@ -73,20 +73,15 @@ static ACTOR: OnceLock<Actor> = OnceLock::new();
 ///
 /// # Errors
 ///
-/// [`NotAnActor`] before `run` has begun.
-pub fn current_actor() -> Result<&'static Actor, NotAnActor> {
-    ACTOR.get().ok_or(NotAnActor)
+/// [`Refusal::NotAnActor`] before `run` has begun.
+pub fn current_actor() -> Result<&'static Actor, Error> {
+    ACTOR.get().ok_or_else(not_an_actor)
 }
 
-/// This process is not an actor: nothing of the runtime works before `run` or `#[main]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this process is not an actor: `#[tractor::main]` or `tractor::run` makes it one")]
-pub struct NotAnActor;
-
-impl From<NotAnActor> for Error {
-    fn from(_: NotAnActor) -> Self {
-        Self::new(nobody(), Ending::Refused(Refusal::NotAnActor))
-    }
+/// The report of something that needs an actor where there is none.
+#[cold]
+pub(crate) fn not_an_actor() -> Error {
+    Error::new(nobody(), Ending::Refused(Refusal::NotAnActor))
 }
 
 /// The report of something that ended in this actor.
@@ -142,7 +137,7 @@ impl Actor {
             remaining: Mutex::new(None),
         };
         ACTOR.set(actor).map_err(|_| AlreadyAnActor)?;
-        current_actor().map_err(|_| AlreadyAnActor)
+        ACTOR.get().ok_or(AlreadyAnActor)
     }
 
     /// Who it is.
@@ -266,12 +261,6 @@ impl fmt::Debug for Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this process is an actor already, and can be one only once")]
 pub struct AlreadyAnActor;
-
-impl From<AlreadyAnActor> for Error {
-    fn from(already: AlreadyAnActor) -> Self {
-        local_error(Ending::NotSpawned { reason: already.to_string() }, None)
-    }
-}
 
 fn exposed_numbers(exposed: &[String]) -> Vec<bool> {
     let is_exposed = |export: &Export| {

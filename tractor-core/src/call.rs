@@ -28,12 +28,16 @@ use crate::private::Codec;
 ///
 /// # Examples
 ///
-/// ```ignore
-/// #[tractor::rpc]
-/// async fn is_prime(n: u64) -> bool { /* … */ }
+/// ```
+/// # use tractor_macros::rpc;
+/// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
+/// async fn is_prime(n: u64) -> bool {
+///     n > 1 && (2..n).all(|divisor| n % divisor != 0)
+/// }
 ///
-/// assert!(is_prime(7).await);             // here
-/// assert!(portal.run(is_prime(7)).await?); // there
+/// # futures::executor::block_on(async {
+/// assert!(is_prime(7).await); // here; `portal.run(is_prime(7)).await?` runs it there
+/// # });
 /// ```
 #[must_use = "a call does nothing before it is awaited or handed to a portal"]
 pub struct Call<T, E: Failure = Never> {

@@ -65,7 +65,7 @@ impl Error {
             Ending::Several(mut errors) if errors.len() == 1 => {
                 errors.remove(0).relayed_by(&origin)
             }
-            ending => Self::from(Report {
+            ending => Self::of(Report {
                 id: getrandom::u64().expect("the system gives random bytes"),
                 origin,
                 pid: None,
@@ -268,6 +268,11 @@ impl Error {
         }
     }
 
+    /// Not a `From`: with one more of those, `?` could not tell what a nursery's error is.
+    fn of(report: Report) -> Self {
+        Self(Arc::new(Failure { report, decoded: OnceLock::new() }))
+    }
+
     fn edit(mut self, edit: impl FnOnce(&mut Report)) -> Self {
         match Arc::get_mut(&mut self.0) {
             Some(failure) => {
@@ -277,7 +282,7 @@ impl Error {
             None => {
                 let mut report = self.0.report.clone();
                 edit(&mut report);
-                Self::from(report)
+                Self::of(report)
             }
         }
     }
@@ -297,16 +302,7 @@ impl Serialize for Error {
 
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Report::deserialize(deserializer).map(Self::from)
-    }
-}
-
-impl From<Report> for Error {
-    fn from(report: Report) -> Self {
-        Self(Arc::new(Failure {
-            report,
-            decoded: OnceLock::new(),
-        }))
+        Report::deserialize(deserializer).map(Self::of)
     }
 }
 

@@ -54,11 +54,11 @@ pub mod run;
 pub mod services;
 pub mod stop;
 
-pub use actor::{Actor, ActorStatistics, Contact, NotAnActor, current_actor};
+pub use actor::{Actor, ActorStatistics, Contact, current_actor};
 pub use call::{Call, Failure, Never};
 pub use ending::{Ending, Refusal, UserError};
 pub use error::Error;
 pub use invoke::{TaskState, TaskStatistics};
-pub use portal::{CancelError, Liveness, Portal};
+pub use portal::{Liveness, Portal};
 pub use run::Run;
 pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};

@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use tractor_ipc::ActorId;
 
-use crate::actor::{Actor, Contact, NotAnActor, current_actor};
+use crate::actor::{Actor, Contact, current_actor, not_an_actor};
 use crate::call::{Call, Failure};
 use crate::calls::{Reply, Slot, What};
 use crate::ending::Ending;
@@ -124,7 +124,7 @@ impl Portal {
         done: impl FnOnce(Result<Vec<u8>, Error>) + Send + 'static,
     ) -> Result<(), Error> {
         let Some(hold) = &self.hold else {
-            return Err(Error::from(NotAnActor));
+            return Err(not_an_actor());
         };
         let callee = self.contact.aid.clone();
         let path = call.export().path();
@@ -151,8 +151,9 @@ impl Portal {
     ///
     /// # Errors
     ///
-    /// [`CancelError`] if there is no answer.
-    pub async fn cancel_actor(&self) -> Result<(), CancelError> {
+    /// [`Ending::LinkLost`] if there is no answer: its process is stopped, or its machine is far
+    /// too busy. If it is a child of ours, it is killed.
+    pub async fn cancel_actor(&self) -> Result<(), Error> {
         self.cancel_actor_within(CANCEL_WITHIN).await
     }
 
@@ -164,8 +165,8 @@ impl Portal {
     ///
     /// # Errors
     ///
-    /// [`CancelError`] if there is no answer.
-    pub async fn cancel_actor_within(&self, remaining: Duration) -> Result<(), CancelError> {
+    /// As [`cancel_actor`](Self::cancel_actor).
+    pub async fn cancel_actor_within(&self, remaining: Duration) -> Result<(), Error> {
         let by = current_actor().ok().map(|actor| actor.aid().clone());
         let stop = Stop { by: by.clone(), reason: CancelReason::Asked, remaining };
         let Some(hold) = &self.hold else {
@@ -185,7 +186,10 @@ impl Portal {
         match timeout(remaining, told).await {
             // A link that is lost now means an actor that ends or has ended.
             Some(Ok(_) | Err(oneshot::Canceled)) => Ok(()),
-            None => Err(CancelError::NoAnswer { aid: self.aid().clone(), after: remaining }),
+            None => {
+                let reason = format!("it did not answer within {remaining:?}");
+                Err(Error::new(self.aid().clone(), Ending::LinkLost { reason }).with_pid(self.pid()))
+            }
         }
     }
 
@@ -225,27 +229,6 @@ impl Portal {
 impl fmt::Debug for Portal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Portal({:?})", self.contact.aid)
-    }
-}
-
-/// Why an actor may not be ending although it was asked to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CancelError {
-    /// Its runtime did not say that it heard. Its process is stopped, or its machine is far too
-    /// busy; its nursery will kill it.
-    #[error("cancel actor {aid}: no answer within {after:?}")]
-    NoAnswer {
-        /// The actor.
-        aid: ActorId,
-        /// How long was waited.
-        after: Duration,
-    },
-}
-
-impl From<CancelError> for Error {
-    fn from(error: CancelError) -> Self {
-        let CancelError::NoAnswer { aid, .. } = &error;
-        Self::new(aid.clone(), Ending::LinkLost { reason: error.to_string() })
     }
 }
 

@@ -117,7 +117,7 @@ impl Root {
             root: root.clone(),
         };
         install_vars(&options, &filter, &root).map_err(refused)?;
-        let actor = Actor::install(identity, None)?;
+        let actor = Actor::install(identity, None).map_err(|error| refused(error.to_string()))?;
         let registrar = Arc::new(Registrar::new());
         actor.serve(ServiceId::REGISTRAR, registrar.clone());
         runtime::install(actor, Tree::new(Some(registrar.clone())), options.limits);

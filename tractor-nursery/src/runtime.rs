@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, Error, NotAnActor, current_actor};
+use tractor_core::{Actor, Ending, Error, Refusal, current_actor};
 
 use crate::nurseries::{self, Nurseries};
 use crate::options::Limits;
@@ -21,7 +21,13 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
 /// What this process keeps as an actor.
 pub(crate) fn runtime() -> Result<&'static Runtime, Error> {
-    RUNTIME.get().ok_or_else(|| Error::from(NotAnActor))
+    match RUNTIME.get() {
+        Some(runtime) => Ok(runtime),
+        // It is installed with the actor, so without it there is none, or only half of one.
+        None => Err(current_actor().map_or_else(|error| error, |actor| {
+            Error::new(actor.aid().clone(), Ending::Refused(Refusal::NotAnActor))
+        })),
+    }
 }
 
 /// Begins to keep it.

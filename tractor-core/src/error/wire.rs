@@ -127,7 +127,7 @@ impl Limit {
 
     fn member(&mut self, error: &Error, bytes: usize, levels: usize) -> Option<Error> {
         self.errors_left = self.errors_left.checked_sub(1)?;
-        Some(self.report(&error.0.report, bytes, levels).into())
+        Some(Error::of(self.report(&error.0.report, bytes, levels)))
     }
 }
 
