@@ -36,9 +36,9 @@ pub use tractor_core::process::StdioSpec;
 pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
 pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
 pub use tractor_core::{
-    Actor, ActorStatistics, Call, CancelReason, CancelScope, Cancellation, Cancelled,
-    Contact, Ending, Error, Failure, Liveness, Never, Portal, Refusal, Run, TaskState,
-    TaskStatistics, UserError, current_actor,
+    Actor, ActorStatistics, Call, CancelReason, CancelScope, Cancellation, Cancelled, Contact,
+    Ending, Error, Failure, Liveness, Never, Portal, Refusal, Run, TaskState, TaskStatistics,
+    UserError, current_actor,
 };
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};

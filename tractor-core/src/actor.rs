@@ -13,7 +13,7 @@ use crate::invoke::TaskStatistics;
 use crate::io::engine;
 use crate::io::link::{Link, LinkStatistics};
 use crate::peers::Peers;
-use crate::scope::{CancelScope, Cancellation};
+use crate::scope::{CancelReason, CancelScope, Cancellation};
 use crate::services::Services;
 
 /// Who an actor is, and what it was told when it was started.
@@ -172,7 +172,11 @@ impl Actor {
 
     /// How to reach it.
     pub fn contact(&self) -> Contact {
-        Contact { aid: self.aid().clone(), pid: self.pid(), address: self.address() }
+        Contact {
+            aid: self.aid().clone(),
+            pid: self.pid(),
+            address: self.address(),
+        }
     }
 
     /// The link to the parent; `None` for the root.
@@ -198,14 +202,19 @@ impl Actor {
     }
 
     pub(crate) fn may_call(&self, export: u32) -> bool {
-        self.exposed.as_ref().is_none_or(|exposed| exposed.get(export as usize) == Some(&true))
+        self.exposed
+            .as_ref()
+            .is_none_or(|exposed| exposed.get(export as usize) == Some(&true))
     }
 
     /// Cancels the actor: its tasks, everything it owns, and its own work, to be over within
     /// `remaining`. Asked again, only the time counts. Returns at once.
     pub fn cancel(&self, cancellation: Cancellation, remaining: Duration) {
         {
-            let mut before = self.remaining.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut before = self
+                .remaining
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *before = Some(before.unwrap_or(Duration::MAX).min(remaining));
         }
         for link in engine().links() {
@@ -220,9 +229,22 @@ impl Actor {
         self.scope.cancel_with(cancellation.reason, cancellation.by);
     }
 
+    /// Why the actor is cancelled, if it is.
+    pub(crate) fn cancelled_since(&self) -> Option<Cancellation> {
+        self.cancel_remaining()?;
+        let asked = Cancellation {
+            by: None,
+            reason: CancelReason::Asked,
+        };
+        Some(self.scope.cancelled_by().unwrap_or(asked))
+    }
+
     /// Whether it is cancelled, and then how much time it was given, at the time of the cancel.
     pub fn cancel_remaining(&self) -> Option<Duration> {
-        *self.remaining.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .remaining
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until no call of others runs here any more, but those that are cancelled and cannot
@@ -238,8 +260,10 @@ impl Actor {
     /// What runs here and who it is connected with.
     pub fn statistics(&self) -> ActorStatistics {
         let links = engine().links();
+        let closed = engine().lingering();
         let mut tasks: Vec<_> = links
             .iter()
+            .chain(&closed)
             .flat_map(|link| link.tasks().all())
             .map(|task| task.statistics())
             .collect();
@@ -253,7 +277,9 @@ impl Actor {
 
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actor").field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("Actor")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,6 +17,10 @@ use crate::io::link::Link;
 use crate::scope::CancelReason;
 use crate::start::{self, Header};
 
+/// Tasks that one peer may have running here. Each costs about a kilobyte, so that a peer which
+/// starts them without end is told before it has taken the memory of the machine.
+const TASKS_MAX: usize = 65_536;
+
 /// What is left to do after a frame.
 pub(crate) enum Next {
     /// Nothing.
@@ -107,7 +111,10 @@ fn start(link: &Arc<Link>, id: u64, payload: &[u8]) -> Next {
         return refused(Refusal::UnknownExport, None);
     };
     if start::signature(header.export) != Some(header.signature) {
-        let ours = format!("number {} with fingerprint {:x}", header.export, header.signature);
+        let ours = format!(
+            "number {} with fingerprint {:x}",
+            header.export, header.signature
+        );
         let theirs = export.signature.to_owned();
         return refused(Refusal::OtherSignature { ours, theirs }, Some(export));
     }
@@ -120,9 +127,18 @@ fn start(link: &Arc<Link>, id: u64, payload: &[u8]) -> Next {
     if actor.cancel_remaining().is_some() {
         return refused(Refusal::Closing, Some(export));
     }
+    if link.tasks().len() >= TASKS_MAX {
+        return refused(Refusal::TooManyCalls, Some(export));
+    }
     let target = (header.export, export);
     match RpcTask::enter(link, id, target, args.to_vec(), header.remaining) {
-        Some(task) => Next::Start(task),
+        Some(task) => {
+            // The actor may have been cancelled since it was asked, and not have met this task.
+            if let Some(cancellation) = actor.cancelled_since() {
+                task.cancel(cancellation.reason, cancellation.by);
+            }
+            Next::Start(task)
+        }
         // Its id is in use, and an answer would complete the other call; or nobody is there.
         None => Next::Done,
     }

@@ -68,15 +68,21 @@ impl Slot {
 
     /// A slot whose answer is handed to `f`, on whatever thread it arrives: `f` is short and
     /// runs no user code.
-    pub(crate) fn with_callback(
-        what: What,
-        f: impl FnOnce(Reply) + Send + 'static,
-    ) -> Arc<Self> {
+    pub(crate) fn with_callback(what: What, f: impl FnOnce(Reply) + Send + 'static) -> Arc<Self> {
         Self::with(what, SlotState::Callback(Box::new(f)))
     }
 
     fn with(what: What, state: SlotState) -> Arc<Self> {
-        Arc::new(Self { what, filled: AtomicBool::new(false), state: Mutex::new(state) })
+        Arc::new(Self {
+            what,
+            filled: AtomicBool::new(false),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Whether a user's function was called, and not a service that may take for ever.
+    pub(crate) fn is_export(&self) -> bool {
+        matches!(self.what, What::Export(_))
     }
 
     /// Whether the answer is there or was.
@@ -103,7 +109,9 @@ impl Slot {
 
     /// Takes the answer if it is there.
     pub(crate) fn try_take(&self) -> Option<Reply> {
-        self.is_filled().then(|| self.take_or_wait(Waker::noop())).flatten()
+        self.is_filled()
+            .then(|| self.take_or_wait(Waker::noop()))
+            .flatten()
     }
 
     /// Leaves the answer, and tells whether somebody was woken.
@@ -138,7 +146,9 @@ impl Slot {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("what", &self.what).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("what", &self.what)
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,9 +183,16 @@ impl CallTable {
 
     /// What is waited for, the longest wait first.
     pub(crate) fn in_flight(&self) -> Vec<String> {
-        let mut calls: Vec<_> = self.waiting.iter().map(|(id, slot)| (id, slot.what)).collect();
+        let mut calls: Vec<_> = self
+            .waiting
+            .iter()
+            .map(|(id, slot)| (id, slot.what))
+            .collect();
         calls.sort_unstable_by_key(|(id, _)| **id);
-        calls.into_iter().map(|(_, what)| what.to_string()).collect()
+        calls
+            .into_iter()
+            .map(|(_, what)| what.to_string())
+            .collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -208,16 +225,27 @@ mod tests {
     }
 
     fn lost() -> Error {
-        Error::new(ActorId::new("a", 1), Ending::LinkLost { reason: "gone".into() })
+        Error::new(
+            ActorId::new("a", 1),
+            Ending::LinkLost {
+                reason: "gone".into(),
+            },
+        )
     }
 
     #[test]
     fn an_answer_wakes_its_waiter_once_and_is_taken_once() {
-        let (slot, count) = (Slot::new(What::Service("f")), Arc::new(Count(AtomicUsize::new(0))));
+        let (slot, count) = (
+            Slot::new(What::Service("f")),
+            Arc::new(Count(AtomicUsize::new(0))),
+        );
         let waker = Waker::from(count.clone());
         assert!(slot.take_or_wait(&waker).is_none());
         assert!(slot.fill(Reply::Returned(vec![1])));
-        assert!(!slot.fill(Reply::Returned(vec![2])), "the first answer stays");
+        assert!(
+            !slot.fill(Reply::Returned(vec![2])),
+            "the first answer stays"
+        );
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert!(matches!(slot.try_take(), Some(Reply::Returned(bytes)) if bytes == [1]));
         assert!(slot.try_take().is_none());

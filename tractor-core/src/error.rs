@@ -270,7 +270,10 @@ impl Error {
 
     /// Not a `From`: with one more of those, `?` could not tell what a nursery's error is.
     fn of(report: Report) -> Self {
-        Self(Arc::new(Failure { report, decoded: OnceLock::new() }))
+        Self(Arc::new(Failure {
+            report,
+            decoded: OnceLock::new(),
+        }))
     }
 
     fn edit(mut self, edit: impl FnOnce(&mut Report)) -> Self {

@@ -21,7 +21,7 @@
 //! | `short:BYTES` | only that many bytes are taken |
 //!
 //! Each rule counts for itself, in each process. An actor's name is its argument zero until
-//! [`set_actor_name`](crate::fault::set_actor_name) is called.
+//! [`set_actor_name`] is called.
 
 #[cfg(feature = "__faults")]
 mod armed;

@@ -20,6 +20,7 @@ use crate::actor;
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
 use crate::exports::{Body, Export};
+use crate::io::gather;
 use crate::io::leader::still_leads;
 use crate::io::link::Link;
 use crate::io::{Job, engine};
@@ -113,7 +114,9 @@ thread_local! {
 
 /// The task that is being polled on this thread, as log lines show it.
 pub(crate) fn current_name() -> Option<String> {
-    CURRENT.get().map(|(number, export)| format!("{} {number}", export.name))
+    CURRENT
+        .get()
+        .map(|(number, export)| format!("{} {number}", export.name))
 }
 
 impl RpcTask {
@@ -155,7 +158,9 @@ impl RpcTask {
                 // Its deadline passed, or its own code cancelled the scope.
                 let cancellation = task.scope.cancelled_by();
                 let (reason, by) = cancellation
-                    .map_or((CancelReason::ScopeCancelled, None), |told| (told.reason, told.by));
+                    .map_or((CancelReason::ScopeCancelled, None), |told| {
+                        (told.reason, told.by)
+                    });
                 task.cancel(reason, by);
             }
         });
@@ -170,6 +175,11 @@ impl RpcTask {
     /// Whether its author did not forbid the first poll on a runtime thread.
     pub(crate) fn may_inline(&self) -> bool {
         !self.export.spawn
+    }
+
+    /// Whether it is cancelled, which may have happened before its first poll.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.load(Ordering::Acquire) & CANCELLED != 0
     }
 
     /// Polls it for the first time, on the leader's thread, as user code.
@@ -200,11 +210,10 @@ impl RpcTask {
             engine().push(Job::Drop(self.clone()));
             return false;
         }
-        if state & (WOKEN | CANCELLED) != 0 {
+        if state != 0 {
             self.spawn();
-            return true;
         }
-        false
+        state != 0
     }
 
     /// Hands it to the executor, which polls it as soon as it can.
@@ -224,7 +233,10 @@ impl RpcTask {
     pub(crate) fn cancel(self: &Arc<Self>, reason: CancelReason, by: Option<ActorId>) {
         // Set before the state says so: whoever sees the state asks for the reason. The first
         // cancel is the one that counts.
-        let _ = self.cancelled.set(Cancellation { by: by.clone(), reason });
+        let _ = self.cancelled.set(Cancellation {
+            by: by.clone(),
+            reason,
+        });
         let shielded = self.scope.has_active_shield();
         let mut state = self.state.load(Ordering::Acquire);
         let at_rest = loop {
@@ -240,12 +252,28 @@ impl RpcTask {
         };
         self.scope.cancel_with(reason, by);
         if at_rest {
-            engine().push(Job::Drop(self.clone()));
+            self.drop_soon();
         } else if state & BLOCKING != 0 {
             self.send_answer(Err(self.cancelled_error()), false);
         } else {
             // The shield may have been left meanwhile; the poll that follows will see.
             self.wake_by_ref();
+        }
+    }
+
+    /// Has the leader drop it, for who has set [`RUN`]. If it entered a shield just before that,
+    /// it is given back, and the poll that leaves the shield sees to it.
+    fn drop_soon(self: &Arc<Self>) {
+        if !self.scope.has_active_shield() {
+            return engine().push(Job::Drop(self.clone()));
+        }
+        let before = self.state.fetch_and(!RUN, Ordering::AcqRel);
+        if before & WOKEN == 0 {
+            self.wake_by_ref();
+        } else if before & MOVED != 0 {
+            self.outer.wake();
+        } else {
+            self.spawn();
         }
     }
 
@@ -285,23 +313,28 @@ impl RpcTask {
 
     /// Answers, once in a task's life.
     fn send_answer(&self, answer: Answer, corked: bool) {
+        let sent = answer.and_then(|bytes| {
+            let sent = self.link.send_owned(Kind::Return, self.call, bytes, corked);
+            sent.map_err(|long| self.error(Ending::Refused(Refusal::BadResult(long.to_string()))))
+        });
+        if let Err(error) = sent {
+            // An encoded error is bounded far below a frame.
+            let _ = self
+                .link
+                .send_with(Kind::Fail, self.call, &error.encode(), corked);
+        }
         engine().task_is_answered();
-        let error = match answer {
-            Ok(bytes) => match self.link.send_owned(Kind::Return, self.call, bytes, corked) {
-                Ok(()) => return,
-                Err(too_long) => self.error(Ending::Refused(Refusal::BadResult(too_long.to_string()))),
-            },
-            Err(error) => error,
-        };
-        // An encoded error is bounded far below a frame.
-        let _ = self.link.send_with(Kind::Fail, self.call, &error.encode(), corked);
     }
 
     /// Polls it once. The state holds [`RUN`].
     fn poll_body(self: &Arc<Self>) -> Option<Answer> {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
+        let first = matches!(*self.held(), Held::Args(_)).then(Instant::now);
         let polled = self.surround(|| panics::catch(|| self.poll_held(&mut cx)));
+        if let (Some(begin), Some(pace)) = (first, engine().pace(self.index)) {
+            pace.took(begin.elapsed());
+        }
         let result = match polled {
             Ok(Poll::Pending) => return None,
             Ok(Poll::Ready(result)) => result,
@@ -311,10 +344,7 @@ impl RpcTask {
         Some(result.map_err(|ending| self.error(ending)))
     }
 
-    fn poll_held(
-        self: &Arc<Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Vec<u8>, Ending>> {
+    fn poll_held(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Ending>> {
         let mut held = self.held();
         if let Held::Args(args) = &*held {
             let body = (self.export.start)(args);
@@ -349,7 +379,9 @@ impl RpcTask {
         let task = self.clone();
         rt::spawn_blocking(move || {
             let result = task.surround(|| panics::catch(function));
-            let result = result.unwrap_or_else(Err).map_err(|ending| task.error(ending));
+            let result = result
+                .unwrap_or_else(Err)
+                .map_err(|ending| task.error(ending));
             let before = task.state.fetch_or(DONE, Ordering::AcqRel);
             task.leave();
             if before & CANCELLED == 0 {
@@ -367,7 +399,7 @@ impl RpcTask {
             }
         }
         let _restore = Restore(CURRENT.replace(Some((self.number, self.export))));
-        self.scope.enter_poll(f)
+        gather::during(|| self.scope.enter_poll(f))
     }
 
     /// After a poll without an answer: gives up [`RUN`] unless something happened meanwhile that
@@ -397,7 +429,9 @@ impl RpcTask {
     }
 
     fn registration(&self) -> MutexGuard<'_, Option<Registration>> {
-        self.registration.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registration
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -412,8 +446,10 @@ impl RpcTask {
 
     fn cancelled_error(&self) -> Error {
         let cancellation = self.cancelled.get().cloned();
-        let Cancellation { by, reason } = cancellation
-            .unwrap_or(Cancellation { by: None, reason: CancelReason::ScopeCancelled });
+        let Cancellation { by, reason } = cancellation.unwrap_or(Cancellation {
+            by: None,
+            reason: CancelReason::ScopeCancelled,
+        });
         self.error(Ending::Cancelled { by, reason })
     }
 
@@ -509,8 +545,9 @@ impl Future for Moved {
             return Poll::Ready(());
         }
         if state != 0 {
-            task.state.fetch_and(!RUN, Ordering::AcqRel);
-            if state & WOKEN != 0 {
+            // Asked in the same step: a wake in between finds somebody polling and leaves it to us.
+            let before = task.state.fetch_and(!RUN, Ordering::AcqRel);
+            if before & WOKEN != 0 {
                 cx.waker().wake_by_ref();
             }
         }

@@ -18,6 +18,8 @@ pub(crate) mod pace;
 pub(crate) mod write;
 // One connection.
 pub mod link;
+// Calls that are sent together.
+pub mod gather;
 // Who leads, and what the leader does in a round.
 pub(crate) mod leader;
 // Who sees to it that somebody leads.
@@ -69,12 +71,16 @@ pub struct SourceKey(u64);
 
 /// What all I/O threads of a process share. There is one, started by its first use.
 pub(crate) struct Engine {
+    /// Whether its threads run.
+    started: OnceLock<Result<(), String>>,
     poller: Poller,
     start: Instant,
     pub(crate) lead: Lead,
     pub(crate) monitor: Monitor,
     sources: Mutex<HashMap<u64, Entry>>,
     keys: AtomicU64,
+    /// Closed links whose peer's tasks may still run.
+    lingering: Mutex<Vec<Arc<Link>>>,
     jobs: Mutex<VecDeque<Job>>,
     timers: Mutex<TimerQueue>,
     /// Whether somebody reads a link itself; one at a time in a process.
@@ -111,7 +117,8 @@ pub(crate) enum Job {
     Run(Box<dyn FnOnce() + Send>),
 }
 
-static ENGINE: OnceLock<Engine> = OnceLock::new();
+/// The engine of this process, or why there is none.
+static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
 
 /// The engine of this process.
 ///
@@ -119,9 +126,6 @@ static ENGINE: OnceLock<Engine> = OnceLock::new();
 ///
 /// If it was not started and the system refuses what it needs; [`start`] tells that as an error.
 pub(crate) fn engine() -> &'static Engine {
-    if let Some(engine) = ENGINE.get() {
-        return engine;
-    }
     match start() {
         Ok(engine) => engine,
         Err(error) => panic!("start the runtime's threads: {error}"),
@@ -132,19 +136,21 @@ pub(crate) fn engine() -> &'static Engine {
 ///
 /// # Errors
 ///
-/// Those of the system: too many open files, too many threads.
+/// Those of the system: too many open files, too many threads. It is not tried again.
+#[inline]
 pub(crate) fn start() -> io::Result<&'static Engine> {
-    static STARTING: Mutex<()> = Mutex::new(());
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(engine) = ENGINE.get() {
-        return Ok(engine);
+    let engine = ENGINE.get_or_init(|| Engine::new().map_err(|error| error.to_string()));
+    let engine = engine
+        .as_ref()
+        .map_err(|error| io::Error::other(error.as_str()))?;
+    engine.started.get_or_init(|| {
+        let threads = leader::start_first(engine).and_then(|()| monitor::start(engine));
+        threads.map_err(|error| error.to_string())
+    });
+    match engine.started.get() {
+        Some(Err(error)) => Err(io::Error::other(error.as_str())),
+        _ => Ok(engine),
     }
-    let poller = Poller::new()?;
-    let engine = ENGINE.get_or_init(|| Engine::new(poller));
-    leader::start_spare(engine)?;
-    leader::start_first(engine)?;
-    monitor::start(engine)?;
-    Ok(engine)
 }
 
 /// Starts what every actor needs: the executor with `threads` threads for user tasks, and the
@@ -189,15 +195,17 @@ pub fn run_soon(f: impl FnOnce() + Send + 'static) {
 }
 
 impl Engine {
-    fn new(poller: Poller) -> Self {
+    fn new() -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            poller,
+        Ok(Self {
+            started: OnceLock::new(),
+            poller: Poller::new()?,
             start: Instant::now(),
             lead: Lead::default(),
             monitor: Monitor::default(),
             sources: Mutex::default(),
             keys: AtomicU64::new(0),
+            lingering: Mutex::default(),
             jobs: Mutex::default(),
             timers: Mutex::default(),
             looking: AtomicBool::new(false),
@@ -205,9 +213,12 @@ impl Engine {
             tasks_in: AtomicUsize::new(0),
             idle_wakers: Mutex::default(),
             idle_awaited: AtomicBool::new(false),
-            paces: (0..).map_while(exports::by_index).map(|_| Pace::default()).collect(),
+            paces: (0..)
+                .map_while(exports::by_index)
+                .map(|_| Pace::default())
+                .collect(),
             one_core: cores == 1,
-        }
+        })
     }
 
     pub(crate) fn task_begins(&self) {
@@ -217,20 +228,32 @@ impl Engine {
     pub(crate) fn task_is_answered(&self) {
         let last = self.tasks_in.fetch_sub(1, Ordering::SeqCst) == 1;
         if last && self.idle_awaited.swap(false, Ordering::SeqCst) {
-            let mut wakers = self.idle_wakers.lock().unwrap_or_else(PoisonError::into_inner);
-            let wakers = std::mem::take(&mut *wakers);
+            let wakers = {
+                let mut wakers = self
+                    .idle_wakers
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                std::mem::take(&mut *wakers)
+            };
             wakers.into_iter().for_each(Waker::wake);
         }
     }
 
     /// Whether no RPC task waits for its answer; otherwise `waker` is woken when that may be so.
     pub(crate) fn poll_idle(&self, waker: &Waker) -> Poll<()> {
-        let mut wakers = self.idle_wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakers = self
+            .idle_wakers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         wakers.push(waker.clone());
         drop(wakers);
         // Announced before it is asked, so that a task which ends in between sees it.
         self.idle_awaited.store(true, Ordering::SeqCst);
-        if self.tasks_in.load(Ordering::SeqCst) == 0 { Poll::Ready(()) } else { Poll::Pending }
+        if self.tasks_in.load(Ordering::SeqCst) == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Time on the engine's own clock.
@@ -262,6 +285,24 @@ impl Engine {
         if let Err(error) = self.poller.modify(fd, key, interest) {
             log::error!("watch a link: {error}");
         }
+    }
+
+    /// Keeps a closed link in sight as long as tasks of its peer run here.
+    pub(crate) fn linger(&self, link: &Arc<Link>) {
+        self.lingering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(link.clone());
+    }
+
+    /// Closed links whose peer's tasks still run here.
+    pub(crate) fn lingering(&self) -> Vec<Arc<Link>> {
+        let mut lingering = self
+            .lingering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lingering.retain(|link| link.tasks().len() > 0);
+        lingering.clone()
     }
 
     pub(crate) fn remove(&self, key: u64, fd: BorrowedFd<'_>) {
@@ -306,12 +347,23 @@ impl Engine {
         let first = jobs.len() == 1;
         drop(jobs);
         if first {
+            self.wake_leader();
+        }
+    }
+
+    /// Has the leader look at what was just added. A leader that added it does so anyway, and if
+    /// it loses the role before, its successor looks before it sleeps.
+    fn wake_leader(&self) {
+        if !leader::leads_now(self) {
             self.poller.wake();
         }
     }
 
     fn pop(&self) -> Option<Job> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     pub(crate) fn running_time(&self) -> Duration {
@@ -322,7 +374,7 @@ impl Engine {
         let at = at.saturating_duration_since(self.start);
         let (key, first) = self.timers().insert(at, alarm);
         if first {
-            self.poller.wake();
+            self.wake_leader();
         }
         key
     }

@@ -20,6 +20,8 @@ pub mod call;
 pub mod exports;
 #[doc(hidden)]
 pub mod private;
+#[doc(hidden)]
+pub use private as __private;
 mod travel;
 
 // Stretches of work that can be cancelled.
@@ -62,3 +64,4 @@ pub use invoke::{TaskState, TaskStatistics};
 pub use portal::{Liveness, Portal};
 pub use run::Run;
 pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};
+pub use travel::Travel;

@@ -61,7 +61,9 @@ mod tests {
     #[test]
     fn a_panic_tells_its_text_and_place() {
         let ending = catch(|| panic!("no {}", "tea")).unwrap_err();
-        let Ending::Panicked { message, location } = ending else { panic!("{ending:?}") };
+        let Ending::Panicked { message, location } = ending else {
+            panic!("{ending:?}")
+        };
         assert_eq!(message, "no tea");
         assert!(location.unwrap().contains("panics.rs:"));
     }
@@ -69,6 +71,8 @@ mod tests {
     #[test]
     fn other_values_are_panics_too() {
         let ending = catch(|| panic::panic_any(7_u8)).unwrap_err();
-        assert!(matches!(ending, Ending::Panicked { message, .. } if message.contains("not a text")));
+        assert!(
+            matches!(ending, Ending::Panicked { message, .. } if message.contains("not a text"))
+        );
     }
 }

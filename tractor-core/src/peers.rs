@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
@@ -44,7 +44,10 @@ pub(crate) struct Hold {
 impl Hold {
     /// Keeps hold of a link that somebody else ends.
     pub(crate) fn borrowed(link: Arc<Link>) -> Arc<Self> {
-        Arc::new(Self { link, closes: false })
+        Arc::new(Self {
+            link,
+            closes: false,
+        })
     }
 }
 
@@ -62,11 +65,15 @@ impl Drop for Hold {
 impl Peers {
     /// Where this actor listens.
     pub(crate) fn address(&self) -> Option<Address> {
-        self.listening().as_ref().map(|accepting| accepting.listener.address().clone())
+        self.listening()
+            .as_ref()
+            .map(|accepting| accepting.listener.address().clone())
     }
 
     fn listening(&self) -> MutexGuard<'_, Option<Arc<Accepting>>> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn by_id(&self) -> MutexGuard<'_, HashMap<ActorId, Weak<Hold>>> {
@@ -87,22 +94,15 @@ impl Actor {
     /// Those of `bind(2)`: the directory is missing or read-only, the address is in use.
     pub fn listen(&self, address: &Address) -> io::Result<()> {
         let listener = Listener::bind(address)?;
-        let accepting =
-            Arc::new(Accepting { listener, key: OnceLock::new(), pause: Mutex::new(None) });
-        let key = engine::watch(accepting.clone())?;
-        // It is this actor's only listener, and nobody else sets its key.
-        let _ = accepting.key.set(key);
-        *self.peers.listening() = Some(accepting);
+        *self.peers.listening() = Some(Accepting::start(listener)?);
         Ok(())
     }
 
     /// Stops listening, and removes the socket's path.
     pub fn stop_listening(&self) {
         let accepting = self.peers.listening().take();
-        if let Some(accepting) = accepting
-            && let Some(key) = accepting.key.get()
-        {
-            engine::unwatch(*key);
+        if let Some(accepting) = accepting {
+            accepting.stop();
         }
     }
 
@@ -188,21 +188,33 @@ type Tell = oneshot::Sender<Result<Peer, String>>;
 /// Puts a fresh connection into the runtime's care; its handshake has [`HANDSHAKE_MS_MAX`].
 fn start(socket: Socket, handshake: Handshake, tell: Option<Tell>) -> io::Result<Arc<Link>> {
     let opening = handshake.opening();
-    let shaking = Arc::new(Mutex::new(Some(Shaking { handshake, tell, limit: None })));
+    let shaking = Arc::new(Mutex::new(Some(Shaking {
+        handshake,
+        tell,
+        limit: None,
+    })));
     let decoder = FrameDecoder::new(HANDSHAKE_FRAME_BYTES_MAX);
-    let owner = Box::new(PeerOwner { shaking: shaking.clone() });
+    let owner = Box::new(PeerOwner {
+        shaking: shaking.clone(),
+    });
     let link = Link::start(socket, decoder, None, owner)?;
     if let Some((kind, payload)) = opening {
         // A hello is far smaller than a frame may be.
         let _ = link.send(kind, 0, &payload);
     }
     let weak = Arc::downgrade(&link);
-    let limit = timer::schedule(Instant::now() + Duration::from_millis(HANDSHAKE_MS_MAX), move || {
-        if let Some(link) = weak.upgrade() {
-            let message = "the peer did not shake hands in time".to_owned();
-            link.close(&CloseReason::Os { kind: io::ErrorKind::TimedOut, message });
-        }
-    });
+    let limit = timer::schedule(
+        Instant::now() + Duration::from_millis(HANDSHAKE_MS_MAX),
+        move || {
+            if let Some(link) = weak.upgrade() {
+                let message = "the peer did not shake hands in time".to_owned();
+                link.close(&CloseReason::Os {
+                    kind: io::ErrorKind::TimedOut,
+                    message,
+                });
+            }
+        },
+    );
     if let Some(shaking) = &mut *shaking.lock().unwrap_or_else(PoisonError::into_inner) {
         shaking.limit = Some(limit);
     }
@@ -226,7 +238,9 @@ impl LinkOwner for PeerOwner {
         if link.is_open() {
             return match kind {
                 Kind::Stop => stop::received(link, id, payload),
-                kind => Err(format!("a {kind:?} frame comes from a parent or a child only")),
+                kind => Err(format!(
+                    "a {kind:?} frame comes from a parent or a child only"
+                )),
             };
         }
         let mut guard = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,17 +255,17 @@ impl LinkOwner for PeerOwner {
             Ok(Step::SendAndDone(kind, payload, peer)) => {
                 let _ = link.send(kind, 0, &payload);
                 link.open(peer.aid.clone());
-                Shaking::end(&mut guard, Ok(peer));
+                Shaking::end(guard, Ok(peer));
             }
             Ok(Step::Done(peer)) => {
                 link.open(peer.aid.clone());
-                Shaking::end(&mut guard, Ok(peer));
+                Shaking::end(guard, Ok(peer));
             }
             Err(error) => {
                 if let Some((kind, payload)) = shaking.handshake.farewell() {
                     let _ = link.send(kind, 0, &payload);
                 }
-                Shaking::end(&mut guard, Err(error.to_string()));
+                Shaking::end(guard, Err(error.to_string()));
                 return Err(error.to_string());
             }
         }
@@ -259,9 +273,8 @@ impl LinkOwner for PeerOwner {
     }
 
     fn closed(&self, link: &Arc<Link>, reason: &CloseReason) {
-        let mut guard = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
-        Shaking::end(&mut guard, Err(reason.to_string()));
-        drop(guard);
+        let guard = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
+        Shaking::end(guard, Err(reason.to_string()));
         if let Some(peer) = link.peer() {
             log::debug!("the link to {peer} ended: {reason}");
             let reason = reason.to_string();
@@ -273,9 +286,15 @@ impl LinkOwner for PeerOwner {
 }
 
 impl Shaking {
-    fn end(this: &mut Option<Self>, result: Result<Peer, String>) {
-        let Some(Self { tell, .. }) = this.take() else { return };
-        if let Some(tell) = tell {
+    /// Ends it, if it is not over. What it tells wakes a user's task, so the lock is given back
+    /// first.
+    fn end(mut guard: MutexGuard<'_, Option<Self>>, result: Result<Peer, String>) {
+        let over = guard.take();
+        drop(guard);
+        if let Some(Self {
+            tell: Some(tell), ..
+        }) = over
+        {
             // Whoever wanted the link may have been cancelled; then the link is closed.
             let _ = tell.send(result);
         }
@@ -285,9 +304,74 @@ impl Shaking {
 /// Accepts connections on the leader's thread.
 struct Accepting {
     listener: Listener,
-    key: OnceLock<SourceKey>,
-    /// While descriptors are short.
-    pause: Mutex<Option<Timer>>,
+    state: Mutex<Listening>,
+}
+
+/// What the leader does with a listener.
+enum Listening {
+    /// It watches it.
+    Watched(SourceKey),
+    /// It will again in a moment: descriptors are short.
+    Paused { _until: Timer },
+    /// Nothing, from now on.
+    Stopped,
+}
+
+impl Accepting {
+    fn start(listener: Listener) -> io::Result<Arc<Self>> {
+        let accepting = Arc::new(Self {
+            listener,
+            state: Mutex::new(Listening::Stopped),
+        });
+        // Held until the key is known, because a connection may come at once.
+        let mut state = accepting.lock();
+        *state = Listening::Watched(engine::watch(accepting.clone())?);
+        drop(state);
+        Ok(accepting)
+    }
+
+    fn stop(&self) {
+        let before = std::mem::replace(&mut *self.lock(), Listening::Stopped);
+        if let Listening::Watched(key) = before {
+            engine::unwatch(key);
+        }
+    }
+
+    /// Watching on would spin: the listener stays ready as long as the connection waits.
+    fn pause(self: &Arc<Self>) -> Watch {
+        let weak = Arc::downgrade(self);
+        let timer = timer::schedule(Instant::now() + ACCEPT_BACK_OFF, move || {
+            if let Some(accepting) = weak.upgrade() {
+                accepting.resume();
+            }
+        });
+        let mut state = self.lock();
+        if matches!(*state, Listening::Watched(_)) {
+            *state = Listening::Paused { _until: timer };
+        }
+        Watch::End
+    }
+
+    fn resume(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if let Listening::Paused { .. } = *state {
+            match engine::watch(self.clone()) {
+                Ok(key) => *state = Listening::Watched(key),
+                Err(error) => log::error!("listen again: {error}"),
+            }
+        }
+    }
+
+    fn welcome(&self, socket: Socket) {
+        let Ok(actor) = current_actor() else { return };
+        if let Err(error) = start(socket, Handshake::acceptor(actor.local()), None) {
+            log::warn!("watch a connection: {error}");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Listening> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Source for Accepting {
@@ -303,31 +387,10 @@ impl Source for Accepting {
                 Err(error @ AcceptError::ForeignUser { .. }) => log::warn!("{error}"),
                 Err(AcceptError::Io(error)) => {
                     log::warn!("accept a connection: {error}; trying again soon");
-                    return self.back_off();
+                    return self.pause();
                 }
             }
         }
-    }
-}
-
-impl Accepting {
-    fn welcome(&self, socket: Socket) {
-        let Ok(actor) = current_actor() else { return };
-        if let Err(error) = start(socket, Handshake::acceptor(actor.local()), None) {
-            log::warn!("watch a connection: {error}");
-        }
-    }
-
-    /// Watching on would spin: the listener stays ready as long as the connection waits.
-    fn back_off(self: Arc<Self>) -> Watch {
-        let accepting = self.clone();
-        let timer = timer::schedule(Instant::now() + ACCEPT_BACK_OFF, move || {
-            if let Err(error) = engine::watch(accepting) {
-                log::error!("listen again: {error}");
-            }
-        });
-        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
-        Watch::End
     }
 }
 

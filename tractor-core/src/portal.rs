@@ -58,12 +58,18 @@ impl Portal {
     /// The portal of an actor that `link` leads to, for the layers that make links.
     #[doc(hidden)]
     pub fn over(link: Arc<Link>, contact: Contact) -> Self {
-        Self { contact: Arc::new(contact), hold: Some(Hold::borrowed(link)) }
+        Self {
+            contact: Arc::new(contact),
+            hold: Some(Hold::borrowed(link)),
+        }
     }
 
     /// The portal of this very actor.
     pub(crate) fn here(actor: &Actor) -> Self {
-        Self { contact: Arc::new(actor.contact()), hold: None }
+        Self {
+            contact: Arc::new(actor.contact()),
+            hold: None,
+        }
     }
 
     /// The portal of an actor of this tree that is known by its contact.
@@ -87,7 +93,10 @@ impl Portal {
             return Ok(Self::over(link.clone(), contact));
         }
         let hold = actor.link_to(&contact).await?;
-        Ok(Self { contact: Arc::new(contact), hold: Some(hold) })
+        Ok(Self {
+            contact: Arc::new(contact),
+            hold: Some(hold),
+        })
     }
 
     /// Who the actor is.
@@ -132,7 +141,12 @@ impl Portal {
             done(match reply {
                 Reply::Returned(bytes) => Ok(bytes),
                 Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
-                    Error::new(callee, Ending::LinkLost { reason: error.to_string() })
+                    Error::new(
+                        callee,
+                        Ending::LinkLost {
+                            reason: error.to_string(),
+                        },
+                    )
                 })),
                 Reply::Lost(error) => Err(error.in_call(path)),
             });
@@ -168,15 +182,28 @@ impl Portal {
     /// As [`cancel_actor`](Self::cancel_actor).
     pub async fn cancel_actor_within(&self, remaining: Duration) -> Result<(), Error> {
         let by = current_actor().ok().map(|actor| actor.aid().clone());
-        let stop = Stop { by: by.clone(), reason: CancelReason::Asked, remaining };
+        let stop = Stop {
+            by: by.clone(),
+            reason: CancelReason::Asked,
+            remaining,
+        };
         let Some(hold) = &self.hold else {
             if let Ok(actor) = current_actor() {
-                actor.cancel(Cancellation { by, reason: stop.reason }, remaining);
+                actor.cancel(
+                    Cancellation {
+                        by,
+                        reason: stop.reason,
+                    },
+                    remaining,
+                );
             }
             return Ok(());
         };
         let link = &hold.link;
-        let cancellation = Cancellation { by, reason: stop.reason };
+        let cancellation = Cancellation {
+            by,
+            reason: stop.reason,
+        };
         link.cancel_peer(&cancellation, remaining);
         let (tell, told) = oneshot::channel();
         stop.send(link, move |heard| {
@@ -188,7 +215,8 @@ impl Portal {
             Some(Ok(_) | Err(oneshot::Canceled)) => Ok(()),
             None => {
                 let reason = format!("it did not answer within {remaining:?}");
-                Err(Error::new(self.aid().clone(), Ending::LinkLost { reason }).with_pid(self.pid()))
+                Err(Error::new(self.aid().clone(), Ending::LinkLost { reason })
+                    .with_pid(self.pid()))
             }
         }
     }
@@ -203,7 +231,9 @@ impl Portal {
     /// Cancel-safe.
     pub async fn probe(&self, within: Duration) -> Liveness {
         let Some(hold) = &self.hold else {
-            return Liveness::Answering { after: Duration::ZERO };
+            return Liveness::Answering {
+                after: Duration::ZERO,
+            };
         };
         if hold.link.is_closed() {
             return Liveness::Gone;
@@ -215,9 +245,14 @@ impl Portal {
             let _ = tell.send(());
         });
         match timeout(within, told).await {
-            Some(Ok(())) => Liveness::Answering { after: begin.elapsed() },
+            Some(Ok(())) => Liveness::Answering {
+                after: begin.elapsed(),
+            },
             Some(Err(oneshot::Canceled)) => Liveness::Gone,
-            None => match Process::open(self.pid()).ok().and_then(|process| process.state()) {
+            None => match Process::open(self.pid())
+                .ok()
+                .and_then(|process| process.state())
+            {
                 Some('T' | 't') => Liveness::Stopped,
                 Some('Z' | 'X') | None => Liveness::Gone,
                 Some(_) => Liveness::Silent,

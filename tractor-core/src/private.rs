@@ -1,9 +1,9 @@
 //! What the code that `#[tractor::rpc]` writes is made of: nothing here is for people to call.
 //!
 //! A macro sees names, not types. Where the code has to depend on what a type can do (is the
-//! error serde? does it implement `Error`?), it names a constant of [`Ability`]: the compiler
-//! takes the inherent one if the type fulfils its bounds, and the one of [`Otherwise`] if not.
-//! The same trick keeps compile errors short: [`travels`] reports a type that is not serde once,
+//! error serde? does it implement `Error`?), it names a constant of `Ability`: the compiler
+//! takes the inherent one if the type fulfils its bounds, and the one of `Otherwise` if not.
+//! The same trick keeps compile errors short: `travels` reports a type that is not serde once,
 //! and no other line of the written code demands it.
 
 use std::any::{Any, type_name};
@@ -104,7 +104,7 @@ impl<T: AsRef<dyn StdError + Send + Sync + 'static>> Ability<T> {
     pub const BOXED: Option<View<T>> = Some(|error| error.as_ref());
 }
 
-/// What is true of a type that lacks an [`Ability`].
+/// What is true of a type that lacks an `Ability`.
 pub trait Otherwise<T> {
     /// A codec that always fails.
     const CODEC: Codec<T> = Codec {
@@ -236,4 +236,8 @@ fn not_serde<T>() -> String {
 }
 
 #[cfg(test)]
+#[expect(
+    unsafe_code,
+    reason = "the lint sees linkme's statics only where the macro's own crate uses it"
+)]
 mod tests;

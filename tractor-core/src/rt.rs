@@ -14,7 +14,10 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// process.
 pub(crate) fn start(threads: usize) {
     let threads = threads.max(1);
-    if THREADS.compare_exchange(0, threads, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    if THREADS
+        .compare_exchange(0, threads, Ordering::Relaxed, Ordering::Relaxed)
+        .is_ok()
+    {
         let config = async_global_executor::GlobalExecutorConfig::default()
             .with_min_threads(threads)
             .with_max_threads(threads)

@@ -20,6 +20,7 @@ use crate::ending::{Ending, Refusal};
 use crate::error::Error;
 use crate::exports::{Body, Export};
 use crate::io::engine;
+use crate::io::gather;
 use crate::io::leader::is_leader;
 use crate::io::link::Link;
 use crate::io::looking;
@@ -84,7 +85,12 @@ thread_local! {
 impl<T, E: Failure> Run<T, E> {
     pub(crate) fn new(call: Call<T, E>, callee: ActorId, hold: Option<Arc<Hold>>) -> Self {
         let (decode, export) = (call.decoder(), call.export());
-        Self { state: State::Ready(call, hold), decode, export, callee }
+        Self {
+            state: State::Ready(call, hold),
+            decode,
+            export,
+            callee,
+        }
     }
 
     /// Gives the function's own error as its own type, apart from what else can go wrong.
@@ -168,10 +174,7 @@ impl<T, E: Failure> Run<T, E> {
 }
 
 /// Sends the call, or starts it here.
-fn begin<T, E: Failure>(
-    call: &Call<T, E>,
-    hold: Option<Arc<Hold>>,
-) -> Result<State<T, E>, Error> {
+fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<State<T, E>, Error> {
     let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(call.export()));
     let Some(hold) = hold else {
         let mut args = Vec::new();
@@ -182,7 +185,13 @@ fn begin<T, E: Failure>(
     let slot = Slot::new(What::Export(call.export()));
     let link = hold.link.clone();
     let id = send_start(&link, call, slot.clone())?;
-    Ok(State::Sent(Sent { hold, id, slot, looked: false, since: None }))
+    Ok(State::Sent(Sent {
+        hold,
+        id,
+        slot,
+        looked: false,
+        since: None,
+    }))
 }
 
 /// Sends the request that starts a function; the answer fills `slot`.
@@ -192,35 +201,34 @@ pub(crate) fn send_start<T, E: Failure>(
     slot: Arc<Slot>,
 ) -> Result<u64, Error> {
     let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(call.export()));
-    let export = call.export().index().ok_or_else(|| refused(Refusal::UnknownExport))?;
+    let export = call
+        .export()
+        .index()
+        .ok_or_else(|| refused(Refusal::UnknownExport))?;
     let signature = start::signature(export).ok_or_else(|| refused(Refusal::UnknownExport))?;
     let remaining = scope::current_deadline()
         .map(|at| start::callee_share(at.saturating_duration_since(Instant::now())));
     let mut payload = Vec::with_capacity(64);
-    Header { export, signature, remaining }.write(&mut payload);
+    Header {
+        export,
+        signature,
+        remaining,
+    }
+    .write(&mut payload);
     call.encode_args(&mut payload)
         .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
     let id = link.next_id();
-    link.enter_call(id, slot).map_err(|error| error.in_call(call.export().path()))?;
+    link.enter_call(id, slot)
+        .map_err(|error| error.in_call(call.export().path()))?;
     let gather = link.calls_out.load(Ordering::Relaxed) > GATHER_ABOVE;
     if let Err(error) = link.send_owned(Kind::Start, id, payload, gather) {
         link.leave_call(id);
         return Err(refused(Refusal::BadArguments(error.to_string())));
     }
     if gather {
-        flush_soon(link);
+        gather::flush_soon(link);
     }
     Ok(id)
-}
-
-/// Has a link flushed when the executor has polled what is ready now; the monitor sees to it if
-/// the executor is stuck.
-fn flush_soon(link: &Arc<Link>) {
-    if link.plan_flush() {
-        engine().monitor.flush_planned();
-        let link = link.clone();
-        rt::spawn(async move { looking::flush_planned(engine(), &link) });
-    }
 }
 
 /// Whether this thread has had nothing but immediate answers for so long that it must let its
@@ -276,11 +284,14 @@ impl Sent {
 
 impl Drop for Sent {
     fn drop(&mut self) {
+        if self.slot.is_filled() {
+            return;
+        }
         let link = &self.hold.link;
         if link.leave_call(self.id).is_some() && !link.is_closed() {
             // A cancel has no payload that could be too long. It goes out behind the start.
             let _ = link.send(Kind::Cancel, self.id, &[]);
-            looking::flush_planned(engine(), link);
+            gather::flush_planned(link);
         }
     }
 }
@@ -290,9 +301,8 @@ impl Drop for Sent {
 async fn run_here(export: &'static Export, args: Vec<u8>) -> Result<Vec<u8>, Error> {
     let failed = |ending| actor::local_error(ending, Some(export));
     let body = panics::catch(|| (export.start)(&args)).map_err(failed)?;
-    let body = body.map_err(|error| {
-        failed(Ending::Refused(Refusal::BadArguments(error.to_string())))
-    })?;
+    let body =
+        body.map_err(|error| failed(Ending::Refused(Refusal::BadArguments(error.to_string()))))?;
     let result = match body {
         Body::Async(mut future) => {
             std::future::poll_fn(|cx| match panics::catch(|| future.as_mut().poll(cx)) {
@@ -307,7 +317,8 @@ async fn run_here(export: &'static Export, args: Vec<u8>) -> Result<Vec<u8>, Err
                 // The caller may have been dropped meanwhile.
                 let _ = tell.send(panics::catch(function).unwrap_or_else(Err));
             });
-            told.await.unwrap_or_else(|_| Err(Ending::Refused(Refusal::Closing)))
+            told.await
+                .unwrap_or_else(|_| Err(Ending::Refused(Refusal::Closing)))
         }
     };
     result.map_err(failed)

@@ -73,7 +73,11 @@ impl std::fmt::Debug for Back {
 impl Actor {
     /// Registers a service, in place of an earlier one of the same id.
     pub fn serve(&self, id: ServiceId, service: Arc<dyn Service>) {
-        let mut by_id = self.services.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        let mut by_id = self
+            .services
+            .by_id
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         by_id.insert(id, service);
     }
 
@@ -96,13 +100,18 @@ impl Actor {
         let slot = Slot::new(What::Service(what));
         let pending = match self.parent_link() {
             None => {
-                let responder = Responder { to: Some(Back::Slot(slot.clone())) };
+                let responder = Responder {
+                    to: Some(Back::Slot(slot.clone())),
+                };
                 self.services.call(id, payload, responder);
                 None
             }
             Some(link) => {
                 let call = send_request(link, id, payload, slot.clone());
-                Some(Pending { link: link.clone(), call })
+                Some(Pending {
+                    link: link.clone(),
+                    call,
+                })
             }
         };
         answered(slot, pending)
@@ -120,7 +129,9 @@ impl Actor {
         let slot = Slot::with_callback(What::Service(what), |reply| done(taken(reply)));
         match self.parent_link() {
             None => {
-                let responder = Responder { to: Some(Back::Slot(slot)) };
+                let responder = Responder {
+                    to: Some(Back::Slot(slot)),
+                };
                 self.services.call(id, payload, responder);
             }
             Some(link) => {
@@ -153,7 +164,11 @@ impl Actor {
 
 impl Services {
     fn get(&self, id: ServiceId) -> Option<Arc<dyn Service>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.by_id
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
     }
 
     fn call(&self, id: ServiceId, payload: &[u8], responder: Responder) {
@@ -175,7 +190,9 @@ impl Services {
             return Err("a request is shorter than its header".to_owned());
         };
         let (service, back) = (ServiceId(*service), link.clone());
-        let responder = Responder { to: Some(Back::Link(back, call)) };
+        let responder = Responder {
+            to: Some(Back::Link(back, call)),
+        };
         match actor.parent_link() {
             Some(parent) => relay(parent, service, rest, responder),
             None => self.call(service, rest, responder),
@@ -245,7 +262,10 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         if self.to.is_some() {
-            self.send(failure(&actor::local_error(Ending::Refused(Refusal::Closing), None)));
+            self.send(failure(&actor::local_error(
+                Ending::Refused(Refusal::Closing),
+                None,
+            )));
         }
     }
 }
@@ -273,12 +293,7 @@ impl Drop for Pending {
 }
 
 /// Sends a request whose answer fills `slot`, and gives its id.
-fn send_request(
-    link: &Arc<Link>,
-    service: ServiceId,
-    payload: &[u8],
-    slot: Arc<Slot>,
-) -> u64 {
+fn send_request(link: &Arc<Link>, service: ServiceId, payload: &[u8], slot: Arc<Slot>) -> u64 {
     let id = link.next_id();
     let mut request = Vec::with_capacity(1 + payload.len());
     request.extend_from_slice(&[service.0]);
@@ -288,7 +303,10 @@ fn send_request(
     } else if let Err(error) = link.send(Kind::Request, id, &request) {
         link.leave_call(id);
         let refusal = Refusal::BadArguments(error.to_string());
-        slot.fill(Reply::Lost(actor::local_error(Ending::Refused(refusal), None)));
+        slot.fill(Reply::Lost(actor::local_error(
+            Ending::Refused(refusal),
+            None,
+        )));
     }
     id
 }
@@ -296,7 +314,10 @@ fn send_request(
 fn relay(parent: &Arc<Link>, service: ServiceId, payload: &[u8], responder: Responder) {
     let responder = Mutex::new(Some(responder));
     let slot = Slot::with_callback(What::Service("a request to the root"), move |reply| {
-        let responder = responder.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let responder = responder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(responder) = responder {
             responder.pass_on(reply);
         }

@@ -28,7 +28,9 @@ impl Header {
     /// Appends the header.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         let micros = self.remaining.map(|remaining| remaining.as_micros());
-        let micros = micros.and_then(|micros| u64::try_from(micros).ok()).unwrap_or(NO_DEADLINE);
+        let micros = micros
+            .and_then(|micros| u64::try_from(micros).ok())
+            .unwrap_or(NO_DEADLINE);
         out.extend_from_slice(&self.export.to_le_bytes());
         out.extend_from_slice(&self.signature.to_le_bytes());
         out.extend_from_slice(&micros.to_le_bytes());
@@ -53,7 +55,10 @@ impl Header {
 pub(crate) fn signature(export: u32) -> Option<u64> {
     static SIGNATURES: OnceLock<Vec<u64>> = OnceLock::new();
     let all = SIGNATURES.get_or_init(|| {
-        (0..).map_while(exports::by_index).map(|export| fingerprint(export)).collect()
+        (0..)
+            .map_while(exports::by_index)
+            .map(|export| fingerprint(export))
+            .collect()
     });
     all.get(export as usize).copied()
 }
@@ -61,9 +66,12 @@ pub(crate) fn signature(export: u32) -> Option<u64> {
 /// FNV-1a over the path and the signature.
 fn fingerprint(export: &Export) -> u64 {
     let texts = [export.module, export.name, export.signature];
-    texts.iter().flat_map(|text| text.bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    texts
+        .iter()
+        .flat_map(|text| text.bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
 }
 
 /// Leaves the callee a little less time than the caller has, so that its own report of the
@@ -79,8 +87,16 @@ mod tests {
 
     #[test]
     fn a_header_survives_the_wire() {
-        for remaining in [None, Some(Duration::ZERO), Some(Duration::from_millis(1500))] {
-            let header = Header { export: 7, signature: u64::MAX - 1, remaining };
+        for remaining in [
+            None,
+            Some(Duration::ZERO),
+            Some(Duration::from_millis(1500)),
+        ] {
+            let header = Header {
+                export: 7,
+                signature: u64::MAX - 1,
+                remaining,
+            };
             let mut payload = Vec::new();
             header.write(&mut payload);
             payload.extend_from_slice(b"args");

@@ -46,8 +46,11 @@ impl Stop {
 ///
 /// The request is not understood.
 pub fn received(link: &Arc<Link>, id: u64, payload: &[u8]) -> Result<(), String> {
-    let Stop { by, reason, remaining } =
-        codec::decode(payload).map_err(|error| error.to_string())?;
+    let Stop {
+        by,
+        reason,
+        remaining,
+    } = codec::decode(payload).map_err(|error| error.to_string())?;
     // An answer has no payload that could be too long.
     let _ = link.send(Kind::Reply, id, &[]);
     let actor = current_actor().map_err(|error| error.to_string())?;

@@ -25,7 +25,11 @@ pub(crate) enum NotEntered {
 
 impl<T> Default for TaskTable<T> {
     fn default() -> Self {
-        Self { running: BTreeMap::new(), closed: false, duplicates: 0 }
+        Self {
+            running: BTreeMap::new(),
+            closed: false,
+            duplicates: 0,
+        }
     }
 }
 

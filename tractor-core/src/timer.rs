@@ -21,7 +21,9 @@ pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
 /// Times during which this process was stopped do not count: what was due in two seconds before
 /// a stop of an hour is due two seconds after it.
 pub fn schedule(at: Instant, f: impl FnOnce() + Send + 'static) -> Timer {
-    Timer { key: engine().schedule(at, Box::new(f)) }
+    Timer {
+        key: engine().schedule(at, Box::new(f)),
+    }
 }
 
 /// The time for which this process has been running: the time since its runtime started, without
@@ -74,8 +76,14 @@ impl TimerQueue {
     /// it meant to.
     pub(crate) fn insert(&mut self, at: Duration, alarm: Alarm) -> (TimerKey, bool) {
         self.numbers += 1;
-        let key = TimerKey { at: at.saturating_sub(self.stopped), number: self.numbers };
-        let first = self.alarms.first_key_value().is_none_or(|(first, _)| key < *first);
+        let key = TimerKey {
+            at: at.saturating_sub(self.stopped),
+            number: self.numbers,
+        };
+        let first = self
+            .alarms
+            .first_key_value()
+            .is_none_or(|(first, _)| key < *first);
         self.alarms.insert(key, alarm);
         (key, first)
     }
@@ -92,14 +100,21 @@ impl TimerQueue {
 
     /// How long the owner may sleep from `now`, `None` if nothing is due ever.
     pub(crate) fn sleep(&mut self, now: Duration) -> Option<Duration> {
-        let at = self.alarms.first_key_value().map(|(key, _)| key.at + self.stopped);
-        self.sleeping_until = at;
+        let at = self
+            .alarms
+            .first_key_value()
+            .map(|(key, _)| key.at + self.stopped);
+        // What is overdue already says nothing about the sleep.
+        self.sleeping_until = at.map(|at| at.max(now));
         at.map(|at| at.saturating_sub(now))
     }
 
     /// The owner woke at `now`. A sleep that lasted far too long moves all alarms.
     pub(crate) fn woke(&mut self, now: Duration) {
-        let late = self.sleeping_until.take().map(|until| now.saturating_sub(until));
+        let late = self
+            .sleeping_until
+            .take()
+            .map(|until| now.saturating_sub(until));
         self.stopped += late.filter(|late| *late >= STOPPED_MIN).unwrap_or_default();
     }
 
@@ -122,7 +137,9 @@ mod tests {
     }
 
     fn due(queue: &mut TimerQueue, now: Duration) -> usize {
-        std::iter::from_fn(|| queue.pop_due(now)).map(|alarm| alarm()).count()
+        std::iter::from_fn(|| queue.pop_due(now))
+            .map(|alarm| alarm())
+            .count()
     }
 
     #[test]

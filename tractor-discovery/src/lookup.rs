@@ -28,7 +28,9 @@ pub async fn find_actor(name: &str) -> Result<Option<Portal>, Error> {
     let actor = current_actor()?;
     for _ in 0..TRIES_MAX {
         let found = ask(actor, "find_actor", &Request::Find(name.to_owned())).await?;
-        let Some(contact) = found.into_iter().next() else { return Ok(None) };
+        let Some(contact) = found.into_iter().next() else {
+            return Ok(None);
+        };
         if let Some(portal) = connect(actor, contact).await? {
             return Ok(Some(portal));
         }
@@ -68,14 +70,15 @@ pub async fn wait_for_actor(name: &str) -> Result<Portal, Error> {
 ///
 /// As [`find_actor`].
 pub async fn query_actor(name: &str) -> Result<Vec<Contact>, Error> {
-    ask(current_actor()?, "query_actor", &Request::Query(name.to_owned())).await
+    ask(
+        current_actor()?,
+        "query_actor",
+        &Request::Query(name.to_owned()),
+    )
+    .await
 }
 
-async fn ask(
-    actor: &Actor,
-    what: &'static str,
-    request: &Request,
-) -> Result<Vec<Contact>, Error> {
+async fn ask(actor: &Actor, what: &'static str, request: &Request) -> Result<Vec<Contact>, Error> {
     let refused = |refusal| Error::new(actor.aid().clone(), Ending::Refused(refusal));
     let request = codec::encode(request)
         .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;

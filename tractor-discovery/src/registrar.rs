@@ -60,8 +60,10 @@ impl Registrar {
         let mut state = self.lock();
         let contact = contact(&entry);
         let waiters = state.table.register(entry)?;
-        let told: Vec<_> =
-            waiters.iter().filter_map(|waiter| state.waiting.remove(waiter)).collect();
+        let told: Vec<_> = waiters
+            .iter()
+            .filter_map(|waiter| state.waiting.remove(waiter))
+            .collect();
         drop(state);
         for responder in told {
             answer(responder, vec![contact.clone()]);
@@ -146,7 +148,11 @@ impl Service for Registrar {
 }
 
 fn contact(entry: &Entry) -> Contact {
-    Contact { aid: entry.aid.clone(), pid: entry.pid, address: entry.address.clone() }
+    Contact {
+        aid: entry.aid.clone(),
+        pid: entry.pid,
+        address: entry.address.clone(),
+    }
 }
 
 fn answer(responder: Responder, found: Vec<Contact>) {

@@ -128,7 +128,9 @@ impl Child {
 
     fn handle(self: &Arc<Self>, event: Event) {
         let mut actions = Vec::new();
-        self.lock().ladder.handle(event, timer::running_time(), &mut actions);
+        self.lock()
+            .ladder
+            .handle(event, timer::running_time(), &mut actions);
         for action in actions {
             self.perform(action);
         }
@@ -163,9 +165,17 @@ impl Child {
     fn ask(self: &Arc<Self>, remaining: Duration) {
         let Some(link) = self.link.get() else { return };
         let why = self.lock().why.clone();
-        let why = why.unwrap_or(Cancellation { by: None, reason: CancelReason::Asked });
+        let why = why.unwrap_or(Cancellation {
+            by: None,
+            reason: CancelReason::Asked,
+        });
         let child = Arc::downgrade(self);
-        Stop { by: why.by, reason: why.reason, remaining }.send(link, move |heard| {
+        Stop {
+            by: why.by,
+            reason: why.reason,
+            remaining,
+        }
+        .send(link, move |heard| {
             if let Some(child) = child.upgrade().filter(|_| heard) {
                 child.handle(Event::Acknowledged);
             }
@@ -236,7 +246,12 @@ impl Child {
             let _ = ready.send(Err(outcome.error));
         }
         let Ok(actor) = current_actor() else { return };
-        Tree::report(actor, &Report::Gone { aid: self.aid.clone() });
+        Tree::report(
+            actor,
+            &Report::Gone {
+                aid: self.aid.clone(),
+            },
+        );
         let child = self.clone();
         self.tree.when_subtree_gone(actor, &self.aid, move || {
             if let Some(nursery) = child.nursery.upgrade() {
@@ -248,10 +263,16 @@ impl Child {
     fn outcome(&self, state: &mut State, status: ExitStatus) -> Outcome {
         let died = |ending: Ending| {
             let ending = match state.ready {
-                Some(_) => Ending::DiedBeforeReady { status: Box::new(ending) },
+                Some(_) => Ending::DiedBeforeReady {
+                    status: Box::new(ending),
+                },
                 None => ending,
             };
-            let calls = self.link.get().map(|link| link.calls_in_flight()).unwrap_or_default();
+            let calls = self
+                .link
+                .get()
+                .map(|link| link.calls_in_flight())
+                .unwrap_or_default();
             let error = Error::new(self.aid.clone(), ending).with_pid(self.pid());
             let error = match &calls[..] {
                 [call] => error.in_call(call.clone()),
@@ -260,15 +281,25 @@ impl Child {
             error.with_calls_in_flight(calls)
         };
         match (state.stopped.take(), state.why.clone()) {
-            (Some(Stopped::Failed(error)), _) => Outcome { result: Err(error.clone()), error },
+            (Some(Stopped::Failed(error)), _) => Outcome {
+                result: Err(error.clone()),
+                error,
+            },
             // It was asked to end, by us or by somebody else, and did.
-            (Some(Stopped::Cancelled | Stopped::Tested(_)), why) => {
-                Outcome { result: Ok(()), error: self.cancelled(why) }
-            }
-            (None, Some(why)) => Outcome { result: Ok(()), error: self.cancelled(Some(why)) },
+            (Some(Stopped::Cancelled | Stopped::Tested(_)), why) => Outcome {
+                result: Ok(()),
+                error: self.cancelled(why),
+            },
+            (None, Some(why)) => Outcome {
+                result: Ok(()),
+                error: self.cancelled(Some(why)),
+            },
             (None, None) => {
                 let error = died(ending_of(status));
-                Outcome { result: Err(error.clone()), error }
+                Outcome {
+                    result: Err(error.clone()),
+                    error,
+                }
             }
         }
     }
@@ -276,9 +307,10 @@ impl Child {
     fn cancelled(&self, why: Option<Cancellation>) -> Error {
         let ending = match why {
             Some(Cancellation { by, reason }) => Ending::Cancelled { by, reason },
-            None => {
-                Ending::Cancelled { by: None, reason: CancelReason::Asked }
-            }
+            None => Ending::Cancelled {
+                by: None,
+                reason: CancelReason::Asked,
+            },
         };
         Error::new(self.aid.clone(), ending).with_pid(self.pid())
     }
@@ -322,7 +354,13 @@ struct Outcome {
 pub(crate) fn ending_of(status: ExitStatus) -> Ending {
     match status {
         ExitStatus::Exited(code) => Ending::Exited { code },
-        ExitStatus::Signaled { signal, core_dumped } => Ending::Signaled { signal, core_dumped },
+        ExitStatus::Signaled {
+            signal,
+            core_dumped,
+        } => Ending::Signaled {
+            signal,
+            core_dumped,
+        },
         ExitStatus::Lost => Ending::StatusLost,
     }
 }
@@ -346,7 +384,9 @@ pub(crate) struct ChildLink(pub(crate) Weak<Child>);
 
 impl LinkOwner for ChildLink {
     fn frame(&self, _link: &Arc<Link>, kind: Kind, _id: u64, payload: &[u8]) -> Result<(), String> {
-        let Some(child) = self.0.upgrade() else { return Ok(()) };
+        let Some(child) = self.0.upgrade() else {
+            return Ok(());
+        };
         let misread = |error: tractor_ipc::DecodeError| error.to_string();
         match kind {
             Kind::Ready => {
@@ -363,7 +403,9 @@ impl LinkOwner for ChildLink {
     }
 
     fn closed(&self, _link: &Arc<Link>, reason: &CloseReason) {
-        let Some(child) = self.0.upgrade() else { return };
+        let Some(child) = self.0.upgrade() else {
+            return;
+        };
         log::debug!("the link to {} ended: {reason}", child.aid);
         child.handle(Event::LinkClosed);
         child.conclude();
@@ -378,11 +420,23 @@ impl LinkOwner for ChildLink {
 
 impl Child {
     fn ready(self: &Arc<Self>, address: Option<Address>) {
-        let contact = Contact { aid: self.aid.clone(), pid: self.pid(), address };
+        let contact = Contact {
+            aid: self.aid.clone(),
+            pid: self.pid(),
+            address,
+        };
         let Ok(actor) = current_actor() else { return };
-        let Some(ready) = self.lock().ready.take() else { return };
+        let Some(ready) = self.lock().ready.take() else {
+            return;
+        };
         let parent = actor.aid().clone();
-        Tree::report(actor, &Report::Ready { contact: contact.clone(), parent });
+        Tree::report(
+            actor,
+            &Report::Ready {
+                contact: contact.clone(),
+                parent,
+            },
+        );
         if ready.send(Ok(contact)).is_err() {
             // Nobody has its portal, so nobody could ever use or cancel it.
             let reason = CancelReason::Dropped;

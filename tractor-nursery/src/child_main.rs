@@ -51,7 +51,10 @@ fn receive(boot: Boot) -> io::Result<(Channel, Spec)> {
     let limit = Duration::from_millis(HANDSHAKE_MS_MAX);
     let frame = channel.recv(Some(limit)).map_err(io::Error::other)?;
     if frame.kind != Kind::Spec {
-        return Err(io::Error::other(format!("the parent sent a {:?} frame first", frame.kind)));
+        return Err(io::Error::other(format!(
+            "the parent sent a {:?} frame first",
+            frame.kind
+        )));
     }
     let spec = codec::decode(&frame.payload).map_err(io::Error::other)?;
     Ok((channel, spec))
@@ -66,9 +69,14 @@ fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {
     if spec.output_to_stderr
         && let Err(error) = rustix::stdio::dup2_stdout(rustix::stdio::stderr())
     {
-        fail(&format!("join the standard output with the standard error: {error}"));
+        fail(&format!(
+            "join the standard output with the standard error: {error}"
+        ));
     }
-    let settings = LogSettings { filter: Some(spec.log_filter.clone()), actor: spec.aid.clone() };
+    let settings = LogSettings {
+        filter: Some(spec.log_filter.clone()),
+        actor: spec.aid.clone(),
+    };
     if let Err(error) = logging::init(settings) {
         fail(&error.to_string());
     }
@@ -82,7 +90,9 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     let build = build_id(exports::digest())?;
     if build != spec.build {
         let theirs = spec.build;
-        return Err(io::Error::other(format!("we run build {build}, our parent {theirs}")));
+        return Err(io::Error::other(format!(
+            "we run build {build}, our parent {theirs}"
+        )));
     }
     runtime_vars::install(spec.vars);
     let identity = Identity {
@@ -106,9 +116,12 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     let link = Link::start(socket, decoder, Some(spec.parent), Box::new(ParentLink))?;
     actor.set_parent_link(link.clone());
     tractor_core::fault!("boot.ready");
-    let ready = Ready { address: actor.address() };
+    let ready = Ready {
+        address: actor.address(),
+    };
     let payload = codec::encode(&ready).map_err(io::Error::other)?;
-    link.send(Kind::Ready, 0, &payload).map_err(io::Error::other)?;
+    link.send(Kind::Ready, 0, &payload)
+        .map_err(io::Error::other)?;
     Ok((actor, link))
 }
 
@@ -117,8 +130,11 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
     rt::block_on(async {
         let cancellation = actor.scope().cancelled().await;
         let remaining = actor.cancel_remaining().unwrap_or(Duration::MAX);
-        let report =
-            Report::Cancelling { aid: actor.aid().clone(), cancellation, remaining };
+        let report = Report::Cancelling {
+            aid: actor.aid().clone(),
+            cancellation,
+            remaining,
+        };
         Tree::report(actor, &report);
         // Everybody was told to end when the actor was; what does not end in time is the business
         // of whoever told us.
@@ -152,7 +168,10 @@ pub(crate) fn leave(code: i32) -> ! {
 
 /// Tells why there will be no actor. There may be no logger yet.
 pub(crate) fn fail(reason: &str) -> ! {
-    let line = format!("tractor: pid {} cannot become an actor: {reason}\n", std::process::id());
+    let line = format!(
+        "tractor: pid {} cannot become an actor: {reason}\n",
+        std::process::id()
+    );
     // A closed standard error is no reason to panic.
     let _ = io::Write::write_all(&mut io::stderr(), line.as_bytes());
     leave(BOOT_FAILED)
@@ -177,7 +196,10 @@ impl LinkOwner for ParentLink {
         let reason = reason.to_string();
         link.lose_calls(Error::new(parent.clone(), Ending::LinkLost { reason }));
         let Ok(actor) = current_actor() else { return };
-        let cancellation = Cancellation { by: Some(parent.clone()), reason: CancelReason::Parent };
+        let cancellation = Cancellation {
+            by: Some(parent.clone()),
+            reason: CancelReason::Parent,
+        };
         actor.cancel(cancellation, ORPHAN_GRACE);
         // The kernel kills a child whose parent dies, unless it has changed its credentials; and
         // a parent that only closed the link kills it soon. This is for neither.

@@ -49,8 +49,13 @@ impl Entry {
         match self {
             Self::Main(args) => args.clone(),
             Self::Test(name) => {
-                let flags =
-                    ["--exact", "--nocapture", "--test-threads=1", "--include-ignored", "-q"];
+                let flags = [
+                    "--exact",
+                    "--nocapture",
+                    "--test-threads=1",
+                    "--include-ignored",
+                    "-q",
+                ];
                 let name = std::iter::once(name.as_str());
                 name.chain(flags).map(OsString::from).collect()
             }
@@ -62,9 +67,8 @@ impl Entry {
 fn is_test_harness() -> bool {
     let one = |value: &str| value == "1";
     let mut args = std::env::args().skip(1);
-    let by_argument = args.any(|arg| {
-        arg.strip_prefix("--test-threads=").is_some_and(one) || arg == "--test-threads"
-    });
+    let by_argument = args
+        .any(|arg| arg.strip_prefix("--test-threads=").is_some_and(one) || arg == "--test-threads");
     by_argument || std::env::var("RUST_TEST_THREADS").as_deref().is_ok_and(one)
 }
 

@@ -57,7 +57,10 @@ impl Launcher for LocalLauncher {
             stderr: plan.stderr,
         })
         .await?;
-        Ok(Launched { process: spawned.process, socket })
+        Ok(Launched {
+            process: spawned.process,
+            socket,
+        })
     }
 }
 

@@ -36,8 +36,8 @@ pub mod one_shot;
 pub mod start;
 
 // Which nursery owns which child, and everybody below.
-pub mod nurseries;
 mod descendants;
+pub mod nurseries;
 mod tree;
 
 // One child, and its way down.
@@ -51,8 +51,8 @@ mod place;
 
 // What a process does as a child and as the root.
 mod child_main;
-pub mod root;
 mod outcome;
+pub mod root;
 mod runtime;
 mod signals;
 

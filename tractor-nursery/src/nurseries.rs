@@ -15,7 +15,10 @@ use tractor_ipc::ActorId;
 
 use crate::nursery::{Inner, NurseryStatistics};
 
-static NURSERIES: Mutex<Map> = Mutex::new(Map { by_number: BTreeMap::new(), wakers: Vec::new() });
+static NURSERIES: Mutex<Map> = Mutex::new(Map {
+    by_number: BTreeMap::new(),
+    wakers: Vec::new(),
+});
 
 struct Map {
     by_number: BTreeMap<u64, Arc<Inner>>,
@@ -40,7 +43,10 @@ pub(crate) fn add(inner: &Arc<Inner>) {
 pub(crate) fn remove(number: u64) {
     let (inner, wakers) = {
         let mut map = lock();
-        (map.by_number.remove(&number), std::mem::take(&mut map.wakers))
+        (
+            map.by_number.remove(&number),
+            std::mem::take(&mut map.wakers),
+        )
     };
     drop(inner);
     wakers.into_iter().for_each(Waker::wake);
@@ -93,15 +99,13 @@ impl Owner for Nurseries {
 }
 
 /// An error of the user's own as one that can stand beside those of children.
-pub(crate) fn as_error(
-    error: Box<dyn std::error::Error + Send + Sync>,
-    owner: &ActorId,
-) -> Error {
+pub(crate) fn as_error(error: Box<dyn std::error::Error + Send + Sync>, owner: &ActorId) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => *error,
         Err(error) => {
             let described = UserError::describe("the nursery's block", &*error);
-            Error::new(owner.clone(), Ending::Failed(Box::new(described))).with_pid(std::process::id())
+            Error::new(owner.clone(), Ending::Failed(Box::new(described)))
+                .with_pid(std::process::id())
         }
     }
 }

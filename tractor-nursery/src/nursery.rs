@@ -101,7 +101,10 @@ where
         Ok(block) => inner.verdict(block),
         Err(cancelled) => {
             let Cancellation { by, reason } = cancelled.into_cancellation();
-            Err(E::from(Error::new(inner.owner.clone(), Ending::Cancelled { by, reason })))
+            Err(E::from(Error::new(
+                inner.owner.clone(),
+                Ending::Cancelled { by, reason },
+            )))
         }
     }
 }
@@ -143,7 +146,13 @@ impl Nursery {
     /// once; leaving the nursery waits for their end.
     pub fn cancel(&self) {
         let by = Some(self.inner.owner.clone());
-        self.inner.cancel(&Cancellation { by, reason: CancelReason::Asked }, Duration::MAX);
+        self.inner.cancel(
+            &Cancellation {
+                by,
+                reason: CancelReason::Asked,
+            },
+            Duration::MAX,
+        );
     }
 
     /// Whether its children were cancelled, by whoever.
@@ -159,7 +168,9 @@ impl Nursery {
 
 impl fmt::Debug for Nursery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nursery").field("number", &self.inner.number).finish_non_exhaustive()
+        f.debug_struct("Nursery")
+            .field("number", &self.inner.number)
+            .finish_non_exhaustive()
     }
 }
 
@@ -258,7 +269,10 @@ impl Inner {
     pub(crate) fn fail(&self, error: Error) {
         let by = Some(error.origin().clone());
         self.lock().failures.push(error);
-        let cancellation = Cancellation { by: by.clone(), reason: CancelReason::Sibling };
+        let cancellation = Cancellation {
+            by: by.clone(),
+            reason: CancelReason::Sibling,
+        };
         self.cancel(&cancellation, Duration::MAX);
         self.block.cancel_with(cancellation.reason, by);
     }
@@ -267,8 +281,9 @@ impl Inner {
     pub(crate) fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
         let children: Vec<_> = {
             let mut state = self.lock();
-            let (_, before) =
-                state.cancelled.get_or_insert_with(|| (cancellation.clone(), remaining));
+            let (_, before) = state
+                .cancelled
+                .get_or_insert_with(|| (cancellation.clone(), remaining));
             *before = (*before).min(remaining);
             state.children.values().cloned().collect()
         };
@@ -314,7 +329,9 @@ impl Inner {
                 reason: CancelReason::ScopeCancelled,
             });
             inner.cancel(&cancellation, Duration::MAX);
-            inner.block.cancel_with(cancellation.reason, cancellation.by);
+            inner
+                .block
+                .cancel_with(cancellation.reason, cancellation.by);
         }))
     }
 
@@ -323,12 +340,22 @@ impl Inner {
         let by = Some(self.owner.clone());
         if !well {
             let why = self.block.cancelled_by();
-            let why = why.unwrap_or(Cancellation { by, reason: CancelReason::ScopeCancelled });
+            let why = why.unwrap_or(Cancellation {
+                by,
+                reason: CancelReason::ScopeCancelled,
+            });
             self.cancel(&why, Duration::MAX);
         } else {
-            self.wait(|state| state.one_shots == 0 && state.starting == 0).await;
+            self.wait(|state| state.one_shots == 0 && state.starting == 0)
+                .await;
             if on_exit == OnExit::CancelDaemons {
-                self.cancel(&Cancellation { by, reason: CancelReason::Asked }, Duration::MAX);
+                self.cancel(
+                    &Cancellation {
+                        by,
+                        reason: CancelReason::Asked,
+                    },
+                    Duration::MAX,
+                );
             }
         }
         let notice = self.notice_of_daemons();
@@ -342,19 +369,24 @@ impl Inner {
             return None;
         }
         let number = self.number;
-        Some(timer::schedule(Instant::now() + DAEMON_NOTICE_AFTER, move || {
-            let Some(inner) = nurseries::find(number) else { return };
-            if inner.lock().cancelled.is_some() {
-                return;
-            }
-            let waiting = inner.statistics().children;
-            let names: Vec<_> = waiting.iter().map(|child| child.aid.to_string()).collect();
-            log::warn!(
-                "the nursery's block ended {DAEMON_NOTICE_AFTER:?} ago, and it waits for {}: \
+        Some(timer::schedule(
+            Instant::now() + DAEMON_NOTICE_AFTER,
+            move || {
+                let Some(inner) = nurseries::find(number) else {
+                    return;
+                };
+                if inner.lock().cancelled.is_some() {
+                    return;
+                }
+                let waiting = inner.statistics().children;
+                let names: Vec<_> = waiting.iter().map(|child| child.aid.to_string()).collect();
+                log::warn!(
+                    "the nursery's block ended {DAEMON_NOTICE_AFTER:?} ago, and it waits for {}: \
                  nobody has cancelled them",
-                names.join(", "),
-            );
-        }))
+                    names.join(", "),
+                );
+            },
+        ))
     }
 
     /// What the nursery returns.
@@ -374,7 +406,10 @@ impl Inner {
             Err(_) if !failures.is_empty() => raise(failures),
             Err(cancelled) => {
                 let Cancellation { by, reason } = cancelled.into_cancellation();
-                raise(vec![Error::new(self.owner.clone(), Ending::Cancelled { by, reason })])
+                raise(vec![Error::new(
+                    self.owner.clone(),
+                    Ending::Cancelled { by, reason },
+                )])
             }
         }
     }
@@ -450,7 +485,10 @@ impl Drop for HandOver {
         };
         if !empty {
             let by = Some(self.0.owner.clone());
-            let cancellation = Cancellation { by, reason: CancelReason::Dropped };
+            let cancellation = Cancellation {
+                by,
+                reason: CancelReason::Dropped,
+            };
             self.0.cancel(&cancellation, Duration::MAX);
         }
         self.0.forget_if_over();

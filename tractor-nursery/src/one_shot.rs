@@ -1,10 +1,10 @@
 //! [`RunInActor`] and [`OneShot`]: an actor that runs one function.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -42,7 +42,12 @@ pub struct RunInActor<T, E: Failure> {
 
 impl<T, E: Failure> RunInActor<T, E> {
     pub(crate) fn new(nursery: Nursery, options: ChildOptions, call: Call<T, E>) -> Self {
-        Self { nursery, options, call, deadline: None }
+        Self {
+            nursery,
+            options,
+            call,
+            deadline: None,
+        }
     }
 
     child_options!();
@@ -65,7 +70,12 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { nursery, options, call, deadline } = self;
+        let Self {
+            nursery,
+            options,
+            call,
+            deadline,
+        } = self;
         // A call is not `Sync`, so it is not held by reference across the await.
         Box::pin(async move {
             let inner = nursery.inner.clone();
@@ -117,10 +127,22 @@ fn begin_call<T, E: Failure>(
         }
         result.complete(answer);
         let by = current_actor().ok().map(|actor| actor.aid().clone());
-        one_shot.cancel(&Cancellation { by, reason: CancelReason::Asked }, Duration::MAX);
+        one_shot.cancel(
+            &Cancellation {
+                by,
+                reason: CancelReason::Asked,
+            },
+            Duration::MAX,
+        );
         drop(pending);
     })?;
-    Ok(OneShot { portal, shared, decode, path, aid })
+    Ok(OneShot {
+        portal,
+        shared,
+        decode,
+        path,
+        aid,
+    })
 }
 
 /// Whether a one-shot failed only because this actor cancelled it.

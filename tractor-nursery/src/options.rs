@@ -39,7 +39,10 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { children_max: 1024, depth_max: 32 }
+        Self {
+            children_max: 1024,
+            depth_max: 32,
+        }
     }
 }
 

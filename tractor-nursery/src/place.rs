@@ -149,7 +149,9 @@ fn remove_dead(trees: &Path) {
     for entry in fs::read_dir(trees).into_iter().flatten().flatten() {
         let dir = entry.path();
         // A tree that is just being made has no lock file yet; it is left alone.
-        let Ok(lock) = File::open(dir.join(LOCK)) else { continue };
+        let Ok(lock) = File::open(dir.join(LOCK)) else {
+            continue;
+        };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
             // Another start may remove it at the same time.
             let _ = fs::remove_dir_all(&dir);
@@ -172,9 +174,15 @@ mod tests {
         let base = base("dead");
         let living = Place::make(Some(&base), TreeId(1 << 64)).unwrap();
         let dead = Place::make(Some(&base), TreeId(2 << 64)).unwrap();
-        let (dead_dir, _) = (dead.dir.clone(), fs::write(dead.dir.join("socket"), "").unwrap());
+        let (dead_dir, _) = (
+            dead.dir.clone(),
+            fs::write(dead.dir.join("socket"), "").unwrap(),
+        );
         // As a killed root does: the lock goes, the directory stays.
-        let Place { dir: _, _lock: lock } = &dead;
+        let Place {
+            dir: _,
+            _lock: lock,
+        } = &dead;
         flock(lock, FlockOperation::Unlock).unwrap();
         std::mem::forget(dead);
         let next = Place::make(Some(&base), TreeId(3 << 64)).unwrap();

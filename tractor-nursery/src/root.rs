@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tractor_core::actor::{AlreadyAnActor, Identity};
 use tractor_core::io as engine;
+use tractor_core::io::gather::Gathering;
 use tractor_core::logging::{self, LogSettings};
 use tractor_core::process::{self, build_id};
 use tractor_core::services::ServiceId;
@@ -41,11 +42,15 @@ where
     F: AsyncFnOnce() -> Result<T, E>,
     E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    // In a child too: its own children come the same way.
+    entry::note_main();
     if let Some(boot) = process::detect() {
         let begun = child_main::begin(boot);
-        child_main::fail(&format!("{} is a test's tree, and this is no test", begun.tree));
+        child_main::fail(&format!(
+            "{} is a test's tree, and this is no test",
+            begun.tree
+        ));
     }
-    entry::note_main();
     run_root(options, TreeId::fresh(), body)
 }
 
@@ -57,7 +62,7 @@ where
 {
     let root = Root::start(options, tree)?;
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        rt::block_on(root.actor.scope().run(body()))
+        rt::block_on(Gathering::new(root.actor.scope().run(body())))
     }));
     root.end();
     match result {
@@ -82,16 +87,18 @@ impl Root {
     fn start(options: Options, tree: TreeId) -> Result<Self, Error> {
         fault::start();
         fault::set_actor_name(&options.name);
-        let refused = |reason: String| {
-            Error::new(ActorId::new("root", 0), Ending::NotSpawned { reason })
-        };
+        let refused =
+            |reason: String| Error::new(ActorId::new("root", 0), Ending::NotSpawned { reason });
         ActorId::check_name(&options.name).map_err(|error| refused(error.to_string()))?;
         if tractor_core::current_actor().is_ok() {
             return Err(refused(AlreadyAnActor.to_string()));
         }
         let aid = ActorId::fresh(options.name.clone());
         let filter = logging::tree_filter(options.log_level.as_deref());
-        let settings = LogSettings { filter: Some(filter.clone()), actor: aid.clone() };
+        let settings = LogSettings {
+            filter: Some(filter.clone()),
+            actor: aid.clone(),
+        };
         logging::init(settings).map_err(|error| refused(error.to_string()))?;
         let place = Place::make(options.runtime_dir.as_deref(), tree);
         let place = place
@@ -103,10 +110,13 @@ impl Root {
             })
             .ok();
         let address = place.as_ref().map(|place| place.address_of(&aid));
-        let build =
-            build_id(exports::digest()).map_err(|error| refused(error.to_string()))?;
+        let build = build_id(exports::digest()).map_err(|error| refused(error.to_string()))?;
         let pid = std::process::id();
-        let root = Contact { aid: aid.clone(), pid, address: address.clone() };
+        let root = Contact {
+            aid: aid.clone(),
+            pid,
+            address: address.clone(),
+        };
         let identity = Identity {
             aid,
             parent: None,
@@ -123,16 +133,26 @@ impl Root {
         runtime::install(actor, Tree::new(Some(registrar.clone())), options.limits);
         begin(actor, options.threads).map_err(|error| refused(error.to_string()))?;
         if let Some(address) = &address {
-            actor.listen(address).map_err(|error| refused(format!("listen: {error}")))?;
+            actor
+                .listen(address)
+                .map_err(|error| refused(format!("listen: {error}")))?;
         }
-        Ok(Self { actor, registrar, place: std::cell::Cell::new(place) })
+        Ok(Self {
+            actor,
+            registrar,
+            place: std::cell::Cell::new(place),
+        })
     }
 
     /// Ends everything that is left, and waits for it.
     fn end(&self) {
         let by = Some(self.actor.aid().clone());
-        let cancellation = Cancellation { by, reason: CancelReason::Asked };
-        self.actor.cancel(cancellation, tractor_core::portal::CANCEL_WITHIN);
+        let cancellation = Cancellation {
+            by,
+            reason: CancelReason::Asked,
+        };
+        self.actor
+            .cancel(cancellation, tractor_core::portal::CANCEL_WITHIN);
         rt::block_on(async {
             runtime::everybody_gone().await;
             runtime::tasks_ended().await;
@@ -150,7 +170,11 @@ fn begin(actor: &Actor, threads: usize) -> io::Result<()> {
     process::become_subreaper()?;
     engine::start_threads(threads)?;
     signals::listen()?;
-    log::debug!("{} is the root of tree {}", actor.aid(), actor.identity().tree);
+    log::debug!(
+        "{} is the root of tree {}",
+        actor.aid(),
+        actor.identity().tree
+    );
     Ok(())
 }
 
@@ -160,14 +184,23 @@ fn install_vars(options: &Options, filter: &str, root: &Contact) -> Result<(), S
     }
     let mut vars = options.vars.clone();
     let words = |error: runtime_vars::VarError| error.to_string();
-    if vars.get::<bool>(runtime_vars::DEBUG_MODE).map_err(words)?.is_none() {
-        vars.insert_own(runtime_vars::DEBUG_MODE, &false).map_err(words)?;
+    if vars
+        .get::<bool>(runtime_vars::DEBUG_MODE)
+        .map_err(words)?
+        .is_none()
+    {
+        vars.insert_own(runtime_vars::DEBUG_MODE, &false)
+            .map_err(words)?;
     }
-    vars.insert_own(runtime_vars::IS_ROOT, &true).map_err(words)?;
-    vars.insert_own(runtime_vars::LOG_LEVEL, filter).map_err(words)?;
+    vars.insert_own(runtime_vars::IS_ROOT, &true)
+        .map_err(words)?;
+    vars.insert_own(runtime_vars::LOG_LEVEL, filter)
+        .map_err(words)?;
     if let Some(address) = &root.address {
-        vars.insert_own(runtime_vars::ROOT_ADDRESS, address).map_err(words)?;
-        vars.insert_own(runtime_vars::REGISTRAR, address).map_err(words)?;
+        vars.insert_own(runtime_vars::ROOT_ADDRESS, address)
+            .map_err(words)?;
+        vars.insert_own(runtime_vars::REGISTRAR, address)
+            .map_err(words)?;
     }
     runtime_vars::install(vars);
     Ok(())

@@ -24,9 +24,10 @@ pub(crate) fn runtime() -> Result<&'static Runtime, Error> {
     match RUNTIME.get() {
         Some(runtime) => Ok(runtime),
         // It is installed with the actor, so without it there is none, or only half of one.
-        None => Err(current_actor().map_or_else(|error| error, |actor| {
-            Error::new(actor.aid().clone(), Ending::Refused(Refusal::NotAnActor))
-        })),
+        None => Err(current_actor().map_or_else(
+            |error| error,
+            |actor| Error::new(actor.aid().clone(), Ending::Refused(Refusal::NotAnActor)),
+        )),
     }
 }
 
@@ -40,11 +41,23 @@ pub(crate) fn install(actor: &Actor, tree: Arc<Tree>, limits: Limits) {
 
 /// Waits until every child of this actor is reaped, and everybody below.
 pub(crate) async fn everybody_gone() {
-    poll_fn(|cx| if nurseries::all_over(cx.waker()) { Poll::Ready(()) } else { Poll::Pending })
-        .await;
+    poll_fn(|cx| {
+        if nurseries::all_over(cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
     let Ok(runtime) = runtime() else { return };
-    poll_fn(|cx| if runtime.tree.is_empty(cx.waker()) { Poll::Ready(()) } else { Poll::Pending })
-        .await;
+    poll_fn(|cx| {
+        if runtime.tree.is_empty(cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// Waits until no call of others runs here any more, but those of plain functions, which cannot

@@ -54,8 +54,10 @@ pub(crate) fn raise_again(signal: i32) {
 fn received(signal: i32) {
     let _ = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     let Ok(actor) = current_actor() else { return };
-    let cancellation =
-        Cancellation { by: Some(actor.aid().clone()), reason: CancelReason::Signal(signal) };
+    let cancellation = Cancellation {
+        by: Some(actor.aid().clone()),
+        reason: CancelReason::Signal(signal),
+    };
     match COUNT.fetch_add(1, Ordering::SeqCst) {
         0 => actor.cancel(cancellation, CANCEL_WITHIN),
         1 => actor.cancel(cancellation, SECOND_WITHIN),

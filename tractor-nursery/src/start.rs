@@ -185,18 +185,18 @@ pub(crate) async fn start(
     role: Role,
 ) -> Result<(Portal, Arc<Child>), Error> {
     let actor = current_actor()?;
-    let not_spawned =
-        |reason: String| Error::new(actor.aid().clone(), Ending::NotSpawned { reason });
     if let Err(error) = ActorId::check_name(&options.name) {
-        return Err(not_spawned(error.to_string()));
+        let reason = format!("{error}: {:?}", options.name);
+        return Err(Error::new(actor.aid().clone(), Ending::NotSpawned { reason }));
     }
+    let aid = ActorId::fresh(options.name.clone());
+    let not_spawned = |reason: String| Error::new(aid.clone(), Ending::NotSpawned { reason });
     if let Some(error) = options.bad_var.take() {
         return Err(not_spawned(error.to_string()));
     }
-    check_limits(actor)?;
+    check_limits(actor).map_err(not_spawned)?;
     inner.begin_start()?;
     let starting = Starting(inner.clone());
-    let aid = ActorId::fresh(options.name.clone());
     let spec = spec(actor, &aid, &mut options).map_err(not_spawned)?;
     let plan = Plan {
         aid: aid.clone(),
@@ -208,8 +208,10 @@ pub(crate) async fn start(
         stderr: options.stderr,
     };
     tractor_core::fault!("start.before_launch");
-    let Launched { process, socket } =
-        LocalLauncher.launch(plan).await.map_err(|error| not_spawned(error.to_string()))?;
+    let Launched { process, socket } = LocalLauncher
+        .launch(plan)
+        .await
+        .map_err(|error| not_spawned(error.to_string()))?;
     let pid = process.pid();
     let (tell, told) = oneshot::channel();
     let tree = runtime()?.tree.clone();
@@ -219,7 +221,14 @@ pub(crate) async fn start(
     let booting = Booting(Some(child.clone()));
     // Before anything else of the child's can be heard.
     let parent = actor.aid().clone();
-    Tree::report(actor, &Report::Spawned { aid: aid.clone(), pid, parent });
+    Tree::report(
+        actor,
+        &Report::Spawned {
+            aid: aid.clone(),
+            pid,
+            parent,
+        },
+    );
     let linked = link(&child, socket, &Spec::Actor(Box::new(spec)));
     engine::watch(Arc::new(ExitWatch(child.clone())))
         .map_err(|error| not_spawned(error.to_string()))?;
@@ -234,25 +243,37 @@ pub(crate) async fn start(
     Ok((Portal::over(link, contact), child))
 }
 
-fn link(child: &Arc<Child>, socket: tractor_ipc::Socket, spec: &Spec) -> std::io::Result<Arc<Link>> {
+fn link(
+    child: &Arc<Child>,
+    socket: tractor_ipc::Socket,
+    spec: &Spec,
+) -> std::io::Result<Arc<Link>> {
     let owner = Box::new(ChildLink(Arc::downgrade(child)));
     let decoder = FrameDecoder::new(FRAME_BYTES_MAX);
     let link = Link::start(socket, decoder, Some(child.aid.clone()), owner)?;
     child.set_link(link.clone());
     let payload = codec::encode(spec).map_err(std::io::Error::other)?;
-    link.send(Kind::Spec, 0, &payload).map_err(std::io::Error::other)?;
+    link.send(Kind::Spec, 0, &payload)
+        .map_err(std::io::Error::other)?;
     Ok(link)
 }
 
 fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<ActorSpec, String> {
     let identity = actor.identity();
     let mut vars = runtime_vars::current().merged_with(&options.vars);
-    let inherited = vars.get(runtime_vars::LOG_LEVEL).map_err(|error| error.to_string())?;
-    let log_filter =
-        options.log_level.take().or(inherited).unwrap_or_else(|| logging::tree_filter(None));
+    let inherited = vars
+        .get(runtime_vars::LOG_LEVEL)
+        .map_err(|error| error.to_string())?;
+    let log_filter = options
+        .log_level
+        .take()
+        .or(inherited)
+        .unwrap_or_else(|| logging::tree_filter(None));
     logging::check_filter(&log_filter).map_err(|error| error.to_string())?;
-    vars.insert_own(runtime_vars::LOG_LEVEL, &log_filter).map_err(|error| error.to_string())?;
-    vars.insert_own(runtime_vars::IS_ROOT, &false).map_err(|error| error.to_string())?;
+    vars.insert_own(runtime_vars::LOG_LEVEL, &log_filter)
+        .map_err(|error| error.to_string())?;
+    vars.insert_own(runtime_vars::IS_ROOT, &false)
+        .map_err(|error| error.to_string())?;
     let inherits_output = matches!(options.stdout, StdioSpec::Inherit);
     let output_to_stderr = crate::entry::is_noisy() && inherits_output;
     if output_to_stderr {
@@ -276,16 +297,21 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
     })
 }
 
-fn check_limits(actor: &Actor) -> Result<(), Error> {
-    let limits = runtime()?.limits;
-    let reason = if nurseries::population() >= limits.children_max as usize {
-        format!("an actor may have {} children at a time (`max_children`)", limits.children_max)
+fn check_limits(actor: &Actor) -> Result<(), String> {
+    let limits = runtime().map_err(|error| error.to_string())?.limits;
+    if nurseries::population() >= limits.children_max as usize {
+        Err(format!(
+            "an actor may have {} children at a time (`max_children`)",
+            limits.children_max
+        ))
     } else if actor.identity().depth >= limits.depth_max {
-        format!("actors may stand {} levels below the root (`max_depth`)", limits.depth_max)
+        Err(format!(
+            "actors may stand {} levels below the root (`max_depth`)",
+            limits.depth_max
+        ))
     } else {
-        return Ok(());
-    };
-    Err(Error::new(actor.aid().clone(), Ending::NotSpawned { reason }))
+        Ok(())
+    }
 }
 
 /// Ends the announcement of a start.
@@ -309,7 +335,10 @@ impl Booting {
 impl Drop for Booting {
     fn drop(&mut self) {
         if let Some(child) = self.0.take() {
-            child.kill(&Cancellation { by: None, reason: CancelReason::Dropped });
+            child.kill(&Cancellation {
+                by: None,
+                reason: CancelReason::Dropped,
+            });
         }
     }
 }

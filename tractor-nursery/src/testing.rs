@@ -69,7 +69,10 @@ where
 fn harness_name(path: &str) -> String {
     match thread::current().name() {
         Some(name) if name != "main" => name.to_owned(),
-        _ => path.split_once("::").map_or(path, |(_, name)| name).to_owned(),
+        _ => path
+            .split_once("::")
+            .map_or(path, |(_, name)| name)
+            .to_owned(),
     }
 }
 
@@ -101,7 +104,10 @@ fn be_root<R: Outcome, F: AsyncFnOnce() -> R>(begun: Begun, options: Options, bo
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+    match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
         (Some(text), _) => (*text).to_owned(),
         (None, Some(text)) => text.clone(),
         (None, None) => "the test panicked".to_owned(),
@@ -114,24 +120,38 @@ fn check_fds(before: io::Result<Vec<process::census::OpenFd>>) -> Result<(), Str
     let before = before.map_err(words)?;
     // The runtime's own stay for the life of the process: they are few and known.
     let kept = |target: &str| {
-        ["anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]", "pipe:"]
-            .iter()
-            .any(|kind| target.starts_with(kind))
+        [
+            "anon_inode:[eventpoll]",
+            "anon_inode:[eventfd]",
+            "anon_inode:[timerfd]",
+            "pipe:",
+        ]
+        .iter()
+        .any(|kind| target.starts_with(kind))
     };
     let signals = 2 * SIGNAL_SOCKETS;
     let after = open_fds().map_err(words)?;
     let left: Vec<_> = after
         .iter()
-        .filter(|fd| !before.iter().any(|old| old.number == fd.number && old.target == fd.target))
+        .filter(|fd| {
+            !before
+                .iter()
+                .any(|old| old.number == fd.number && old.target == fd.target)
+        })
         .filter(|fd| !kept(&fd.target.to_string_lossy()))
         .collect();
     let left = left.get(signals.min(left.len())..).unwrap_or_default();
     if left.is_empty() {
         return Ok(());
     }
-    let list: Vec<_> =
-        left.iter().map(|fd| format!("{} {}", fd.number, fd.target.display())).collect();
-    Err(format!("the tree has left descriptors open in its root: {}", list.join(", ")))
+    let list: Vec<_> = left
+        .iter()
+        .map(|fd| format!("{} {}", fd.number, fd.target.display()))
+        .collect();
+    Err(format!(
+        "the tree has left descriptors open in its root: {}",
+        list.join(", ")
+    ))
 }
 
 /// Socket pairs by which the root hears of signals.
@@ -151,7 +171,9 @@ fn watch_over(name: &str, timeout: Duration) -> Result<(), String> {
     let dump = (told.is_none() && Instant::now() >= deadline).then(|| dump(tree, timeout));
     if dump.is_some() {
         // SIGKILL to the root: the kernel then kills the tree.
-        process.signal(Signal::Kill).map_err(|error| format!("kill the test: {error}"))?;
+        process
+            .signal(Signal::Kill)
+            .map_err(|error| format!("kill the test: {error}"))?;
     }
     let status = reap(&process).map_err(|error| format!("reap the test's process: {error}"))?;
     let survivors = survivors(tree);
@@ -174,13 +196,18 @@ fn watch_over(name: &str, timeout: Duration) -> Result<(), String> {
         Ok(())
     } else {
         let list: Vec<_> = survivors.iter().map(described).collect();
-        Err(format!("the test has left processes behind: {}", list.join(", ")))
+        Err(format!(
+            "the test has left processes behind: {}",
+            list.join(", ")
+        ))
     }
 }
 
 fn start_root(name: &str, tree: TreeId) -> io::Result<(Channel, Process, File)> {
     let (socket, theirs) = Socket::pair()?;
-    let Spawned { process, stderr, .. } = spawn_blocking(SpawnSpec {
+    let Spawned {
+        process, stderr, ..
+    } = spawn_blocking(SpawnSpec {
         name: "test".to_owned(),
         program: Program::SelfExe,
         args: Entry::Test(name.to_owned()).arguments(),
@@ -194,10 +221,14 @@ fn start_root(name: &str, tree: TreeId) -> io::Result<(Channel, Process, File)> 
         stderr: StdioSpec::Pipe,
     })
     .map_err(io::Error::other)?;
-    let output = stderr.map(File::from).ok_or_else(|| io::Error::other("it has no output"))?;
+    let output = stderr
+        .map(File::from)
+        .ok_or_else(|| io::Error::other("it has no output"))?;
     let mut channel = Channel::new(socket);
     let spec = codec::encode(&Spec::TestRoot { tree }).map_err(io::Error::other)?;
-    channel.send(Kind::Spec, 0, &spec).map_err(io::Error::other)?;
+    channel
+        .send(Kind::Spec, 0, &spec)
+        .map_err(io::Error::other)?;
     Ok((channel, process, output))
 }
 
@@ -217,7 +248,10 @@ fn gather(mut output: File) -> mpsc::Receiver<Vec<u8>> {
 
 /// Prints what was gathered where the harness captures it. It ends with the last process that
 /// holds the pipe, all of which are dead by now.
-#[expect(clippy::print_stderr, reason = "the harness captures only what is printed like this")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the harness captures only what is printed like this"
+)]
 fn show(gathered: &mpsc::Receiver<Vec<u8>>) {
     let mut all = Vec::new();
     while let Ok(chunk) = gathered.recv_timeout(VANISH) {
@@ -260,15 +294,26 @@ fn kill(pid: u32) {
 
 /// What of the tree is still there when the time is over.
 fn dump(tree: TreeId, timeout: Duration) -> String {
-    let processes: Vec<_> =
-        marked_processes(&tree.to_string()).iter().map(described).collect();
+    let processes: Vec<_> = marked_processes(&tree.to_string())
+        .iter()
+        .map(described)
+        .collect();
     format!(
         "the test did not end within {timeout:?}; still there: {}",
-        if processes.is_empty() { "nobody".to_owned() } else { processes.join(", ") },
+        if processes.is_empty() {
+            "nobody".to_owned()
+        } else {
+            processes.join(", ")
+        },
     )
 }
 
 fn described(process: &ProcInfo) -> String {
-    let ProcInfo { pid, ppid, state, name } = process;
+    let ProcInfo {
+        pid,
+        ppid,
+        state,
+        name,
+    } = process;
     format!("'{name}' (pid {pid}, child of {ppid}, state {state})")
 }

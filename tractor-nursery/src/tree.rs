@@ -25,11 +25,19 @@ use crate::descendants::Descendants;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Report {
     /// A process was started; it has run no user code yet.
-    Spawned { aid: ActorId, pid: u32, parent: ActorId },
+    Spawned {
+        aid: ActorId,
+        pid: u32,
+        parent: ActorId,
+    },
     /// An actor serves calls.
     Ready { contact: Contact, parent: ActorId },
     /// An actor is cancelling itself, because its parent or somebody else asked.
-    Cancelling { aid: ActorId, cancellation: Cancellation, remaining: Duration },
+    Cancelling {
+        aid: ActorId,
+        cancellation: Cancellation,
+        remaining: Duration,
+    },
     /// A process has ended and is reaped.
     Gone { aid: ActorId },
 }
@@ -60,7 +68,10 @@ struct State {
 
 impl Tree {
     pub(crate) fn new(registrar: Option<Arc<Registrar>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), registrar })
+        Arc::new(Self {
+            state: Mutex::default(),
+            registrar,
+        })
     }
 
     /// Tells this actor and all above it.
@@ -82,12 +93,17 @@ impl Tree {
             return done();
         }
         let request = codec::encode(&Request::AwaitGone(below)).expect("names always encode");
-        actor.ask_root_then(ServiceId::TREE, "the end of a subtree", &request, |answer| {
-            if let Err(error) = answer {
-                log::debug!("the end of a subtree is not known: {error}");
-            }
-            done();
-        });
+        actor.ask_root_then(
+            ServiceId::TREE,
+            "the end of a subtree",
+            &request,
+            |answer| {
+                if let Err(error) = answer {
+                    log::debug!("the end of a subtree is not known: {error}");
+                }
+                done();
+            },
+        );
     }
 
     /// Whether nobody is below; otherwise `waker` is woken when that may have changed.
@@ -104,8 +120,13 @@ impl Tree {
     fn reap_orphans(&self) {
         let ended: Vec<_> = {
             let state = self.lock();
-            let ended = state.watched.iter().filter(|(_, watched)| watched.has_ended());
-            ended.map(|(aid, watched)| (aid.clone(), watched.clone())).collect()
+            let ended = state
+                .watched
+                .iter()
+                .filter(|(_, watched)| watched.has_ended());
+            ended
+                .map(|(aid, watched)| (aid.clone(), watched.clone()))
+                .collect()
         };
         for (aid, watched) in ended {
             if watched.is_reaped() {
@@ -124,14 +145,25 @@ impl Tree {
                 }
             }
             Report::Ready { contact, parent } => {
-                let Some(registrar) = &self.registrar else { return };
+                let Some(registrar) = &self.registrar else {
+                    return;
+                };
                 let Contact { aid, pid, address } = contact;
-                let entry = Entry { aid, address, pid, parent: Some(parent) };
+                let entry = Entry {
+                    aid,
+                    address,
+                    pid,
+                    parent: Some(parent),
+                };
                 if let Err(error) = registrar.register(entry) {
                     log::debug!("register an actor: {error}");
                 }
             }
-            Report::Cancelling { aid, cancellation, remaining } => {
+            Report::Cancelling {
+                aid,
+                cancellation,
+                remaining,
+            } => {
                 // Its parent sees to it that it ends; the others only hear of it.
                 if let Some(link) = from.filter(|link| link.peer() == Some(&aid)) {
                     link.cancel_peer(&cancellation, remaining);
@@ -172,7 +204,12 @@ impl Tree {
     fn watch(self: &Arc<Self>, aid: ActorId, pid: u32) {
         let watched = Process::open(pid).and_then(|process| {
             let (tree, key) = (Arc::downgrade(self), OnceLock::new());
-            let watched = Arc::new(Watched { aid: aid.clone(), process, tree, key });
+            let watched = Arc::new(Watched {
+                aid: aid.clone(),
+                process,
+                tree,
+                key,
+            });
             // It is known before it can be told about.
             self.lock().watched.insert(aid.clone(), watched.clone());
             let key = engine::watch(watched.clone())?;

@@ -16,6 +16,7 @@ use super::poller::Ready;
 use super::{Engine, Entry, Job, Watch, looking};
 use crate::actor_loop::{self, Next};
 use crate::invoke::RpcTask;
+use crate::panics;
 use crate::rt;
 
 /// Most user code of one round. Beyond it fresh tasks go to the executor, so that the events
@@ -50,6 +51,14 @@ struct Spares {
     vacant: Option<u64>,
 }
 
+impl Spares {
+    /// Threads that wait and are not about to take up the role.
+    fn idle(&self) -> usize {
+        self.waiting
+            .saturating_sub(usize::from(self.vacant.is_some()))
+    }
+}
+
 /// Whether this thread has the leader's role after something that ran user code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -72,18 +81,25 @@ pub(crate) fn is_leader() -> bool {
 impl Lead {
     /// What the monitor compares from tick to tick.
     pub(crate) fn observe(&self) -> (u64, u64) {
-        (self.word.load(Ordering::SeqCst), self.sequence.load(Ordering::SeqCst))
+        (
+            self.word.load(Ordering::SeqCst),
+            self.sequence.load(Ordering::SeqCst),
+        )
     }
 
     /// Takes the role away from a leader that was inside user code when `word` was observed, if
     /// it still is and somebody else can lead.
     pub(crate) fn take_away(&self, word: u64) -> bool {
         let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        if word & 1 == 0 || spares.waiting == 0 || spares.vacant.is_some() {
+        if word & 1 == 0 || spares.idle() == 0 {
             return false;
         }
         let next = (word | 1) + 1;
-        if self.word.compare_exchange(word, next, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        if self
+            .word
+            .compare_exchange(word, next, Ordering::SeqCst, Ordering::SeqCst)
+            .is_err()
+        {
             return false;
         }
         spares.vacant = Some(next >> 1);
@@ -94,13 +110,37 @@ impl Lead {
 
     /// Whether the role could be given to another thread at once.
     fn has_spare(&self) -> bool {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).waiting > 0
+        self.spares
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .idle()
+            > 0
+    }
+
+    /// Gives up the role of this thread, if it still has it, for any thread to take up.
+    fn hand_on(&self) {
+        let epoch = LEADING.replace(NONE);
+        if epoch == NONE {
+            return;
+        }
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let word = self.word.load(Ordering::SeqCst);
+        let (ours, next) = (word >> 1 == epoch, (epoch + 1) << 1);
+        let exchange = || {
+            self.word
+                .compare_exchange(word, next, Ordering::SeqCst, Ordering::SeqCst)
+        };
+        if ours && exchange().is_ok() {
+            spares.vacant = Some(epoch + 1);
+            drop(spares);
+            self.wake.notify_one();
+        }
     }
 
     /// Whether another thread should be started, so that one is spare.
     pub(crate) fn wants_thread(&self) -> bool {
         let spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        spares.waiting == 0 && spares.threads < THREADS_MAX
+        spares.idle() == 0 && spares.threads < THREADS_MAX
     }
 
     /// Waits until this thread is to lead.
@@ -112,7 +152,10 @@ impl Lead {
                 spares.waiting -= 1;
                 return epoch;
             }
-            spares = self.wake.wait(spares).unwrap_or_else(PoisonError::into_inner);
+            spares = self
+                .wake
+                .wait(spares)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -120,7 +163,11 @@ impl Lead {
 /// Starts the thread that leads first.
 pub(super) fn start_first(engine: &'static Engine) -> io::Result<()> {
     {
-        let mut spares = engine.lead.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spares = engine
+            .lead
+            .spares
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         spares.vacant = Some(0);
     }
     engine.lead.wake.notify_one();
@@ -130,17 +177,30 @@ pub(super) fn start_first(engine: &'static Engine) -> io::Result<()> {
 /// Starts one more thread that may lead.
 pub(crate) fn start_spare(engine: &'static Engine) -> io::Result<()> {
     let threads = |change: fn(&mut usize)| {
-        change(&mut engine.lead.spares.lock().unwrap_or_else(PoisonError::into_inner).threads);
+        change(
+            &mut engine
+                .lead
+                .spares
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .threads,
+        );
     };
     threads(|n| *n += 1);
     let body = move || {
         loop {
             let epoch = engine.lead.wait_for_role();
             LEADING.set(epoch);
-            rt::inline_surroundings(|| lead(engine));
+            let led = panics::catch(|| rt::inline_surroundings(|| lead(engine)));
+            if let Err(panicked) = led {
+                log::error!("a waker or a callback panicked on a runtime thread: {panicked:?}");
+                engine.lead.hand_on();
+            }
         }
     };
-    let started = thread::Builder::new().name("tractor-io".to_owned()).spawn(body);
+    let started = thread::Builder::new()
+        .name("tractor-io".to_owned())
+        .spawn(body);
     if started.is_err() {
         threads(|n| *n -= 1);
     }
@@ -150,6 +210,11 @@ pub(crate) fn start_spare(engine: &'static Engine) -> io::Result<()> {
 /// Whether this thread leads and nobody has taken the role away since.
 pub(crate) fn still_leads(engine: &Engine) -> bool {
     LEADING.get() != NONE && engine.lead.word.load(Ordering::Relaxed) == LEADING.get() << 1 | 1
+}
+
+/// Whether this thread leads, be it inside user code.
+pub(crate) fn leads_now(engine: &Engine) -> bool {
+    LEADING.get() != NONE && engine.lead.word.load(Ordering::SeqCst) >> 1 == LEADING.get()
 }
 
 /// Runs user code. On the leader's thread the role may be taken away meanwhile.
@@ -164,7 +229,11 @@ pub(crate) fn user_code<R>(engine: &Engine, f: impl FnOnce() -> R) -> (R, Role) 
     engine.monitor.wake();
     let result = f();
     let (inside, outside) = (epoch << 1 | 1, epoch << 1);
-    if lead.word.compare_exchange(inside, outside, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+    if lead
+        .word
+        .compare_exchange(inside, outside, Ordering::SeqCst, Ordering::SeqCst)
+        .is_ok()
+    {
         (result, Role::Kept)
     } else {
         LEADING.set(NONE);
@@ -177,6 +246,8 @@ fn lead(engine: &'static Engine) {
     let mut ready = Vec::new();
     // Frames that the previous leader had read but not handled raise no event.
     for link in engine.links() {
+        // Answers that the previous leader had gathered.
+        link.flush();
         if serve(engine, &link, &mut Round::default()) == Role::Lost {
             return;
         }
@@ -185,7 +256,11 @@ fn lead(engine: &'static Engine) {
     loop {
         if !look.finds(engine, &mut ready) {
             let timeout = engine.timers().sleep(engine.now());
-            let timeout = if engine.has_jobs() { Some(Duration::ZERO) } else { timeout };
+            let timeout = if engine.has_jobs() {
+                Some(Duration::ZERO)
+            } else {
+                timeout
+            };
             engine.poller.wait(&mut ready, timeout);
             engine.timers().woke(engine.now());
             look.waited();
@@ -217,10 +292,7 @@ pub(super) struct Round {
 impl Round {
     /// Whether it did nothing but answer: that peer's next call is likely to follow at once.
     fn only_answered(&self, engine: &Engine) -> bool {
-        self.answered > 0
-            && !self.woke
-            && engine.tasks_in.load(Ordering::Relaxed) == 0
-            && engine.calls_out.load(Ordering::Relaxed) == 0
+        self.answered > 0 && !self.woke && engine.tasks_in.load(Ordering::Relaxed) == 0
     }
 }
 
@@ -235,7 +307,7 @@ struct Look {
 
 impl Look {
     fn after(&mut self, engine: &Engine, round: &Round) {
-        let candidate = !engine.is_one_core() && round.only_answered(engine);
+        let candidate = !engine.is_one_core() && !engine.has_jobs() && round.only_answered(engine);
         self.since = candidate.then(Instant::now);
         self.wanted = candidate && self.score.worthwhile();
     }
@@ -244,16 +316,20 @@ impl Look {
         if !std::mem::take(&mut self.wanted) {
             return false;
         }
-        match looking::spin(self.score.is_probing(), || {
-            engine.poller.wait(ready, Some(Duration::ZERO))
-        }) {
-            Some(true) => self.score.hit(),
+        let mut woken = false;
+        let spun = looking::spin(self.score.is_probing(), || {
+            woken = engine.poller.wait(ready, Some(Duration::ZERO));
+            woken
+        });
+        self.since = None;
+        match spun {
+            Some(true) if !ready.is_empty() => self.score.hit(),
+            // Somebody had work for the leader, which says nothing about the peer.
+            Some(true) => {}
             Some(false) => self.score.miss(),
             None => self.score.disturbed(),
         }
-        let found = self.since.is_some() && !ready.is_empty();
-        self.since = None;
-        found
+        woken
     }
 
     fn waited(&mut self) {
@@ -269,7 +345,11 @@ fn handle(engine: &'static Engine, event: Ready, round: &mut Round) -> Role {
             if event.writable {
                 link.on_writable();
             }
-            if event.readable { serve(engine, &link, round) } else { Role::Kept }
+            if event.readable {
+                serve(engine, &link, round)
+            } else {
+                Role::Kept
+            }
         }
         Some(Entry::Source(source)) => {
             if source.clone().ready() == Watch::End {
@@ -290,7 +370,12 @@ fn run_jobs(engine: &'static Engine, round: &mut Round) -> Role {
                 link.flush();
                 Role::Kept
             }
-            Job::Drop(task) => user_code(engine, || task.drop_body()).1,
+            Job::Drop(task) if engine.lead.has_spare() => user_code(engine, || task.drop_body()).1,
+            Job::Drop(task) => {
+                // A destructor that blocks could not be got out of the way.
+                rt::spawn_blocking(move || task.drop_body());
+                Role::Kept
+            }
             Job::Run(f) => {
                 f();
                 Role::Kept
@@ -317,7 +402,11 @@ fn ring(engine: &Engine) {
 
 impl Engine {
     fn has_jobs(&self) -> bool {
-        !self.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
     }
 }
 
@@ -336,10 +425,16 @@ pub(super) fn serve(engine: &'static Engine, link: &Arc<Link>, round: &mut Round
     if link.is_closed() {
         return Role::Kept;
     }
-    let Some(mut decoder) = take_or_disarm(link) else { return Role::Kept };
+    let Some(mut decoder) = take_or_disarm(link) else {
+        return Role::Kept;
+    };
     let (mut empty, mut reads, mut cork) = (false, 0, Cork::default());
-    let was_open = link.is_open();
+    let mut limit_raised = false;
     let end = loop {
+        if !limit_raised && link.is_open() {
+            decoder.set_max_payload(FRAME_BYTES_MAX);
+            limit_raised = true;
+        }
         let next = match decoder.next() {
             Ok(Some(frame)) => Some(actor_loop::dispatch(link, frame)),
             Ok(None) => None,
@@ -350,6 +445,10 @@ pub(super) fn serve(engine: &'static Engine, link: &Arc<Link>, round: &mut Round
             Some(Next::Woke) => round.woke = true,
             Some(Next::Violation(reason)) => break Some(violation(reason)),
             Some(Next::Start(task)) => {
+                if task.is_cancelled() {
+                    engine.push(Job::Drop(task));
+                    continue;
+                }
                 let more = decoder.has_frame();
                 if !may_inline(engine, &task, round) {
                     round.woke = true;
@@ -371,9 +470,8 @@ pub(super) fn serve(engine: &'static Engine, link: &Arc<Link>, round: &mut Round
             }
             None if empty || reads == READS_MAX => break None,
             None => {
-                if !was_open && link.is_open() {
-                    decoder.set_max_payload(FRAME_BYTES_MAX);
-                }
+                // Who waits for these answers has nothing to do until they come.
+                cork.end(link);
                 reads += 1;
                 match read(link, &mut decoder) {
                     Read::Bytes { all } => empty = all && !link.is_ending(),
@@ -393,7 +491,10 @@ pub(super) fn serve(engine: &'static Engine, link: &Arc<Link>, round: &mut Round
 }
 
 fn violation(message: String) -> CloseReason {
-    CloseReason::Os { kind: io::ErrorKind::InvalidData, message }
+    CloseReason::Os {
+        kind: io::ErrorKind::InvalidData,
+        message,
+    }
 }
 
 type Reader<'a> = std::sync::MutexGuard<'a, tractor_ipc::FrameDecoder>;
@@ -432,9 +533,10 @@ fn read(link: &Link, decoder: &mut Reader<'_>) -> Read {
             Read::Bytes { all: n < room }
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Nothing,
-        Err(error) => {
-            Read::End(CloseReason::Os { kind: error.kind(), message: error.to_string() })
-        }
+        Err(error) => Read::End(CloseReason::Os {
+            kind: error.kind(),
+            message: error.to_string(),
+        }),
     }
 }
 
@@ -448,10 +550,18 @@ pub(super) fn read_for_waiter(link: &Link, decoder: &mut Reader<'_>) -> Option<b
 }
 
 fn may_inline(engine: &Engine, task: &RpcTask, round: &Round) -> bool {
-    task.may_inline()
-        && round.user < ROUND_USER
-        && engine.pace(task.export_index()).is_some_and(|pace| pace.is_quick(engine.now()))
-        && engine.lead.has_spare()
+    let quick = engine
+        .pace(task.export_index())
+        .is_some_and(|pace| pace.is_quick(engine.now()));
+    if !quick || !task.may_inline() || round.user >= ROUND_USER {
+        return false;
+    }
+    let has_spare = engine.lead.has_spare();
+    if !has_spare {
+        // The monitor starts one, if there may be more.
+        engine.monitor.wake();
+    }
+    has_spare
 }
 
 /// Polls a fresh task where its call was read.
@@ -466,11 +576,10 @@ fn first_poll(
     let (answer, role) = user_code(engine, || task.poll_inline());
     let took = begin.elapsed();
     round.user += took;
-    if let Some(pace) = engine.pace(task.export_index()) {
-        pace.took(took);
-        if role == Role::Lost {
-            pace.held_up(engine.now());
-        }
+    if role == Role::Lost
+        && let Some(pace) = engine.pace(task.export_index())
+    {
+        pace.held_up(engine.now());
     }
     match answer {
         Some(answer) => {

@@ -195,7 +195,10 @@ impl Link {
         corked: bool,
     ) -> Result<(), PayloadTooLong> {
         self.count_out(payload.len())?;
-        self.heed(self.writer.send_owned(&self.socket, (kind, id), payload, corked));
+        self.heed(
+            self.writer
+                .send_owned(&self.socket, (kind, id), payload, corked),
+        );
         Ok(())
     }
 
@@ -209,7 +212,9 @@ impl Link {
     }
 
     pub(crate) fn count_in(&self, bytes: usize) {
-        self.traffic.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.traffic
+            .bytes_in
+            .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Sends what was corked.
@@ -277,9 +282,15 @@ impl Link {
             engine().remove(self.key, self.socket.as_fd());
         }
         self.writer.close();
+        if self.unplan_flush() {
+            engine().monitor.flush_made();
+        }
         // It fails only if the peer knows already.
         let _ = self.socket.shutdown_write();
         let tasks = self.tasks().close();
+        if !tasks.is_empty() {
+            engine().linger(self);
+        }
         for task in tasks {
             task.cancel_for_lost_peer();
         }
@@ -295,7 +306,7 @@ impl Link {
     pub fn lose_calls(&self, error: Error) {
         let lost = self.calls().lose(error.clone());
         for slot in lost {
-            self.call_ended();
+            self.call_ended(&slot);
             slot.fill(crate::calls::Reply::Lost(error.clone()));
         }
         let pongs = std::mem::take(&mut *self.pongs());
@@ -308,21 +319,26 @@ impl Link {
     }
 
     pub(crate) fn enter_call(&self, id: u64, slot: Arc<Slot>) -> Result<(), Error> {
+        let is_export = slot.is_export();
         self.calls().insert(id, slot)?;
-        self.calls_out.fetch_add(1, Ordering::Relaxed);
-        engine().calls_out.fetch_add(1, Ordering::Relaxed);
+        if is_export {
+            self.calls_out.fetch_add(1, Ordering::Relaxed);
+            engine().calls_out.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(())
     }
 
     pub(crate) fn leave_call(&self, id: u64) -> Option<Arc<Slot>> {
         let slot = self.calls().remove(id)?;
-        self.call_ended();
+        self.call_ended(&slot);
         Some(slot)
     }
 
-    fn call_ended(&self) {
-        self.calls_out.fetch_sub(1, Ordering::Relaxed);
-        engine().calls_out.fetch_sub(1, Ordering::Relaxed);
+    fn call_ended(&self, slot: &Slot) {
+        if slot.is_export() {
+            self.calls_out.fetch_sub(1, Ordering::Relaxed);
+            engine().calls_out.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn calls(&self) -> MutexGuard<'_, CallTable> {
@@ -341,6 +357,11 @@ impl Link {
             self.pongs().push((id, Box::new(pong)));
             // A ping has no payload that could be too long.
             let _ = self.send(Kind::Ping, id, &[]);
+        }
+        if self.is_closed() {
+            // Perhaps since a moment ago, and then nobody would come for it.
+            let unanswered = std::mem::take(&mut *self.pongs());
+            drop(unanswered);
         }
     }
 

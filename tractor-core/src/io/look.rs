@@ -33,7 +33,10 @@ impl Default for LookScore {
 
 impl LookScore {
     pub(crate) const fn new() -> Self {
-        Self { score: AtomicI32::new(BOUND / 2), skipped: AtomicU32::new(0) }
+        Self {
+            score: AtomicI32::new(BOUND / 2),
+            skipped: AtomicU32::new(0),
+        }
     }
 
     /// Whether to look now.
@@ -77,7 +80,8 @@ impl LookScore {
     }
 
     fn add(&self, n: i32) {
-        self.score.store((self.score.load(Relaxed) + n).clamp(-BOUND, BOUND), Relaxed);
+        self.score
+            .store((self.score.load(Relaxed) + n).clamp(-BOUND, BOUND), Relaxed);
     }
 }
 

@@ -5,18 +5,19 @@
 //! the executor.
 
 use std::hint;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tractor_ipc::FrameDecoder;
+use tractor_ipc::limits::FRAME_BYTES_MAX;
 
 use super::leader::{self, is_leader, release_and_arm};
 use super::link::Link;
 use super::look::LookScore;
-use super::{Engine, engine};
+use super::{Engine, engine, gather};
 use crate::actor_loop::{self, Next};
 
 /// How long a waiter looks. It must exceed what a wake-up costs, or looking never pays.
@@ -55,22 +56,29 @@ pub(crate) fn look(link: &Arc<Link>, score: &LookScore, done: impl FnMut() -> bo
     if engine.is_one_core() || !score.worthwhile() {
         return false;
     }
-    flush_planned(engine, link);
-    let Some(turn) = Turn::take(engine) else { return false };
-    let Some(decoder) = link.reader.try_take() else { return false };
-    let window = if score.is_probing() { WINDOW * 2 } else { WINDOW };
-    let mut look = Look { link, decoder, woke: false, lost: false, disarmed: false };
+    // Whoever waits for the answer wants the call out now.
+    gather::flush_planned(link);
+    let Some(_turn) = Turn::take(engine) else {
+        return false;
+    };
+    let Some(mut decoder) = link.reader.try_take() else {
+        return false;
+    };
+    decoder.set_max_payload(FRAME_BYTES_MAX);
+    let window = if score.is_probing() {
+        WINDOW * 2
+    } else {
+        WINDOW
+    };
+    let mut look = Look {
+        link,
+        decoder: Some(decoder),
+        woke: false,
+        lost: false,
+        disarmed: false,
+    };
     let end = look.run(window, done);
-    let Look { decoder, lost, disarmed, .. } = look;
-    release_and_arm(link, decoder);
-    if disarmed {
-        link.watch(|interest| interest.readable = true);
-    }
-    drop(turn);
-    if lost {
-        // The leader meets the end of the link itself.
-        engine.serve_soon(link);
-    }
+    drop(look);
     match end {
         End::Hit => score.hit(),
         End::Miss => score.miss(),
@@ -79,17 +87,10 @@ pub(crate) fn look(link: &Arc<Link>, score: &LookScore, done: impl FnMut() -> bo
     end == End::Hit
 }
 
-/// Sends what was planned to be sent later: whoever waits for the answer wants it out now.
-pub(crate) fn flush_planned(engine: &Engine, link: &Link) {
-    if link.unplan_flush() {
-        engine.monitor.flush_made();
-        link.flush();
-    }
-}
-
 struct Look<'a> {
     link: &'a Arc<Link>,
-    decoder: std::sync::MutexGuard<'a, FrameDecoder>,
+    /// `None` only while it is dropped.
+    decoder: Option<MutexGuard<'a, FrameDecoder>>,
     /// Another waiter was served and needs the processor.
     woke: bool,
     /// The link is at its end, or its peer broke the rules.
@@ -97,9 +98,25 @@ struct Look<'a> {
     disarmed: bool,
 }
 
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        // Here, so that it happens also when a waker panics.
+        if let Some(decoder) = self.decoder.take() {
+            release_and_arm(self.link, decoder);
+        }
+        if self.disarmed {
+            self.link.watch(|interest| interest.readable = true);
+        }
+        if self.lost || self.link.is_ending() {
+            // The leader meets the end of the link itself.
+            engine().serve_soon(self.link);
+        }
+    }
+}
+
 impl Look<'_> {
     fn run(&mut self, window: Duration, mut done: impl FnMut() -> bool) -> End {
-        let (mut pause, mut slept) = (Pause::new(), false);
+        let (mut pause, mut slept, mut disturbed) = (Pause::new(), false, false);
         self.handle_buffered();
         loop {
             if done() {
@@ -118,22 +135,27 @@ impl Look<'_> {
                 self.link.watch(|interest| interest.readable = false);
                 continue;
             }
-            if pause.waited() >= window {
+            if disturbed && is_leader() {
+                return End::Disturbed;
+            }
+            if disturbed || pause.waited() >= window {
                 if slept || is_leader() || !self.sleep() {
                     return End::Miss;
                 }
                 slept = true;
                 continue;
             }
-            if !pause.take() {
-                return End::Disturbed;
-            }
+            // Who took the processor may be the very peer that answers: read once more first.
+            disturbed = !pause.take();
         }
     }
 
     /// Reads once, and tells whether something came of it.
     fn read(&mut self) -> bool {
-        match leader::read_for_waiter(self.link, &mut self.decoder) {
+        let Some(decoder) = &mut self.decoder else {
+            return false;
+        };
+        match leader::read_for_waiter(self.link, decoder) {
             Some(true) => {
                 self.handle_buffered();
                 true
@@ -148,7 +170,10 @@ impl Look<'_> {
 
     fn handle_buffered(&mut self) {
         loop {
-            let next = match self.decoder.next() {
+            let Some(decoder) = &mut self.decoder else {
+                return;
+            };
+            let next = match decoder.next() {
                 Ok(Some(frame)) => actor_loop::dispatch(self.link, frame),
                 Ok(None) => return,
                 // The decoder repeats its error for the leader, which closes the link.
@@ -179,9 +204,15 @@ impl Look<'_> {
 
     /// Sleeps on the socket for a bounded time, and tells whether it is readable.
     fn sleep(&self) -> bool {
-        let timeout = Timespec { tv_sec: 0, tv_nsec: SLEEP.subsec_nanos().into() };
-        poll(&mut [PollFd::new(&self.link.socket, PollFlags::IN)], Some(&timeout))
-            .is_ok_and(|ready| ready > 0)
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: SLEEP.subsec_nanos().into(),
+        };
+        poll(
+            &mut [PollFd::new(&self.link.socket, PollFlags::IN)],
+            Some(&timeout),
+        )
+        .is_ok_and(|ready| ready > 0)
     }
 }
 
@@ -213,7 +244,11 @@ struct Pause {
 impl Pause {
     fn new() -> Self {
         let now = Instant::now();
-        Self { begin: now, last: now, turns: 0 }
+        Self {
+            begin: now,
+            last: now,
+            turns: 0,
+        }
     }
 
     fn waited(&self) -> Duration {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// First polls that take longer than this on average are left to the executor.
 const QUICK: Duration = Duration::from_micros(50);
+/// A sample counts at most as this: a single interruption is forgotten after a few calls.
+const SAMPLE_MAX: Duration = Duration::from_micros(400);
 /// The unit of the moving average: 64 ns, so that a `u32` holds over four minutes.
 const UNIT_NS: u128 = 64;
 /// How long a function that held up the leader is left to the executor, at first. It doubles.
@@ -33,7 +35,8 @@ impl Pace {
 
     /// A first poll took `time`.
     pub(crate) fn took(&self, time: Duration) {
-        let sample = u32::try_from(time.as_nanos() / UNIT_NS).unwrap_or(u32::MAX) / 8;
+        let sample =
+            u32::try_from(time.min(SAMPLE_MAX).as_nanos() / UNIT_NS).unwrap_or(u32::MAX) / 8;
         let average = self.average.load(Relaxed);
         self.average.store(average - average / 8 + sample, Relaxed);
     }
@@ -42,7 +45,8 @@ impl Pace {
     pub(crate) fn held_up(&self, now: Duration) {
         let strikes = self.strikes.fetch_add(1, Relaxed).min(DOUBLINGS_MAX);
         let until = now + BARRED * (1 << strikes);
-        self.barred_until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.barred_until
+            .store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 }
 

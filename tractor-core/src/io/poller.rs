@@ -16,6 +16,9 @@ const WAKE: u64 = u64::MAX;
 /// Most events of one [`Poller::wait`].
 const EVENTS_MAX: usize = 64;
 
+/// The longest single wait.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Readiness of many descriptors, level-triggered.
 #[derive(Debug)]
 pub(crate) struct Poller {
@@ -40,7 +43,10 @@ pub(crate) struct Ready {
 }
 
 impl Interest {
-    pub(crate) const READ: Self = Self { readable: true, writable: false };
+    pub(crate) const READ: Self = Self {
+        readable: true,
+        writable: false,
+    };
 
     fn flags(self) -> EventFlags {
         let mut flags = EventFlags::empty();
@@ -59,11 +65,21 @@ impl Poller {
     }
 
     pub(crate) fn add(&self, fd: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, fd, EventData::new_u64(key), interest.flags())?)
+        Ok(epoll::add(
+            &self.epoll,
+            fd,
+            EventData::new_u64(key),
+            interest.flags(),
+        )?)
     }
 
     pub(crate) fn modify(&self, fd: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::modify(&self.epoll, fd, EventData::new_u64(key), interest.flags())?)
+        Ok(epoll::modify(
+            &self.epoll,
+            fd,
+            EventData::new_u64(key),
+            interest.flags(),
+        )?)
     }
 
     pub(crate) fn remove(&self, fd: impl AsFd) -> io::Result<()> {
@@ -81,10 +97,13 @@ impl Poller {
     pub(crate) fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> bool {
         ready.clear();
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
-        let timeout = timeout.map(|timeout| Timespec {
-            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX / 2),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
+        // Beyond some weeks not every kernel takes it; waking once a day harms nobody.
+        let timeout = timeout
+            .map(|timeout| timeout.min(WAIT_MAX))
+            .map(|timeout| Timespec {
+                tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+                tv_nsec: timeout.subsec_nanos().into(),
+            });
         match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
             // A signal; the caller's round has nothing to do and comes back.
             Ok(_) | Err(Errno::INTR) => {}
@@ -125,15 +144,22 @@ mod tests {
     #[test]
     fn readiness_shows_until_it_is_taken_away() {
         let poller = Poller::new().unwrap();
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-                .unwrap();
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap();
         poller.add(ours.as_fd(), 7, Interest::READ).unwrap();
         assert_eq!(keys(&poller), []);
         rustix::io::write(&theirs, b"x").unwrap();
         assert_eq!(keys(&poller), [7]);
         assert_eq!(keys(&poller), [7]);
-        let none = Interest { readable: false, writable: false };
+        let none = Interest {
+            readable: false,
+            writable: false,
+        };
         poller.modify(ours.as_fd(), 7, none).unwrap();
         assert_eq!(keys(&poller), []);
     }

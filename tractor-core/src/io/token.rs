@@ -16,7 +16,10 @@ pub(crate) struct ReadToken<T> {
 
 impl<T> ReadToken<T> {
     pub(crate) fn new(state: T) -> Self {
-        Self { state: Mutex::new(state), wanted: AtomicBool::new(false) }
+        Self {
+            state: Mutex::new(state),
+            wanted: AtomicBool::new(false),
+        }
     }
 
     /// Takes the token if it is free.

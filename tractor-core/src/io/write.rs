@@ -9,13 +9,24 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tractor_ipc::{Kind, Socket, frame};
+
+use super::leader::is_leader;
 
 /// Frames are gathered in one piece up to about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Payloads from here on are sent from where they lie.
 const OWNED_BYTES_MIN: usize = 16 * 1024;
+
+/// How many pieces the leader writes before it serves others.
+const PIECES_MAX: usize = 16;
+/// How often a writer waits for room in one piece before it leaves the rest to the leader.
+const PATIENCE: u32 = 4;
+/// How long it waits each time.
+const ROOM_WAIT: Duration = Duration::from_micros(100);
 
 /// What is left to do after an operation on the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +104,10 @@ impl WriteQueue {
             let sent = write_some(socket, &[scratch])?;
             Ok(scratch[sent..].to_vec())
         });
-        self.after_direct_write(socket, rest.map(|bytes| [Piece::new(bytes), Piece::default()]))
+        self.after_direct_write(
+            socket,
+            rest.map(|bytes| [Piece::new(bytes), Piece::default()]),
+        )
     }
 
     /// Sends a frame whose payload is handed over, so that a large one is not copied.
@@ -111,7 +125,10 @@ impl WriteQueue {
         let mut out = self.lock();
         if out.state != State::Free || !out.pieces.is_empty() {
             out.pieces.push_back(Piece::new(header.to_vec()));
-            out.pieces.push_back(Piece { owned: true, ..Piece::new(payload) });
+            out.pieces.push_back(Piece {
+                owned: true,
+                ..Piece::new(payload)
+            });
             if out.state != State::Free {
                 return Written::Done;
             }
@@ -123,7 +140,14 @@ impl WriteQueue {
         let rest = write_some(socket, &[&header, &payload]).map(|sent| {
             let header = Piece::new(header[sent.min(header.len())..].to_vec());
             let sent = sent.saturating_sub(frame::header(kind, id, 0).len());
-            [header, Piece { sent, owned: true, ..Piece::new(payload) }]
+            [
+                header,
+                Piece {
+                    sent,
+                    owned: true,
+                    ..Piece::new(payload)
+                },
+            ]
         });
         self.after_direct_write(socket, rest)
     }
@@ -150,7 +174,11 @@ impl WriteQueue {
 
     /// How many bytes wait to be sent.
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.lock().pieces.iter().map(|piece| piece.bytes.len() - piece.sent).sum()
+        self.lock()
+            .pieces
+            .iter()
+            .map(|piece| piece.bytes.len() - piece.sent)
+            .sum()
     }
 
     /// Gives up everything that waits, and everything that is sent from now on.
@@ -179,20 +207,27 @@ impl WriteQueue {
     /// Writes until nothing is left or the socket is full. The state is `Writing` on entry, or
     /// `Broken` if the queue was closed meanwhile.
     fn write_out<'a>(&'a self, socket: &Socket, mut out: MutexGuard<'a, Out>) -> Written {
+        // The leader has others to serve: if threads append faster than it writes, it comes back.
+        let pieces_max = if is_leader() { PIECES_MAX } else { usize::MAX };
+        let mut pieces = 0;
         loop {
             if out.state == State::Broken {
                 return Written::Done;
             }
+            if pieces == pieces_max && !out.pieces.is_empty() {
+                out.state = State::Full;
+                return Written::Full;
+            }
+            pieces += 1;
             let Some(mut piece) = out.pieces.pop_front() else {
                 out.state = State::Free;
                 return Written::Done;
             };
             drop(out);
-            let result = write_some(socket, &[&piece.bytes[piece.sent..]]);
+            let result = write_patiently(socket, &mut piece);
             out = self.lock();
-            match result {
-                Err(_) => return out.broke(),
-                Ok(n) => piece.sent += n,
+            if result.is_err() {
+                return out.broke();
             }
             if out.state == State::Broken {
                 return Written::Done;
@@ -223,7 +258,9 @@ impl Out {
             self.pieces.push_back(Piece::new(spare));
         }
         if let Some(piece) = self.pieces.back_mut() {
-            piece.bytes.extend_from_slice(&frame::header(kind, id, payload.len()));
+            piece
+                .bytes
+                .extend_from_slice(&frame::header(kind, id, payload.len()));
             piece.bytes.extend_from_slice(payload);
         }
     }
@@ -238,13 +275,21 @@ impl Out {
     fn broke(&mut self) -> Written {
         let before = mem::replace(&mut self.state, State::Broken);
         self.pieces.clear();
-        if before == State::Broken { Written::Done } else { Written::Broken }
+        if before == State::Broken {
+            Written::Done
+        } else {
+            Written::Broken
+        }
     }
 }
 
 impl Piece {
     fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, sent: 0, owned: false }
+        Self {
+            bytes,
+            sent: 0,
+            owned: false,
+        }
     }
 }
 
@@ -276,6 +321,28 @@ fn write_some(socket: &Socket, parts: &[&[u8]]) -> io::Result<usize> {
         }
     }
     Ok(taken)
+}
+
+/// Writes a piece as far as the socket takes it. Who does not lead waits a little for a reader
+/// that is just taking bytes out: handing the rest to the leader costs more.
+fn write_patiently(socket: &Socket, piece: &mut Piece) -> io::Result<()> {
+    for patience in 0..=PATIENCE {
+        piece.sent += write_some(socket, &[&piece.bytes[piece.sent..]])?;
+        let done = piece.sent == piece.bytes.len();
+        if done || patience == PATIENCE || is_leader() || !has_room(socket) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Waits a moment for room, and tells whether there is some.
+fn has_room(socket: &Socket) -> bool {
+    let timeout = Timespec {
+        tv_sec: 0,
+        tv_nsec: ROOM_WAIT.subsec_nanos().into(),
+    };
+    poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
 
 /// Lends an empty buffer that keeps its memory from frame to frame.
@@ -319,9 +386,15 @@ mod tests {
     fn corked_frames_wait_and_keep_their_order() {
         let (ours, theirs) = pair();
         let (queue, mut decoder) = (WriteQueue::default(), FrameDecoder::new(FRAME_BYTES_MAX));
-        assert_eq!(queue.send(&ours, (Kind::Ping, 1), b"a", true), Written::Done);
+        assert_eq!(
+            queue.send(&ours, (Kind::Ping, 1), b"a", true),
+            Written::Done
+        );
         assert_eq!(received(&theirs, &mut decoder), []);
-        assert_eq!(queue.send(&ours, (Kind::Ping, 2), b"bc", false), Written::Done);
+        assert_eq!(
+            queue.send(&ours, (Kind::Ping, 2), b"bc", false),
+            Written::Done
+        );
         assert_eq!(queue.flush(&ours), Written::Done);
         assert_eq!(received(&theirs, &mut decoder), [(1, 1), (2, 2)]);
         assert_eq!(queue.queued_bytes(), 0);
@@ -343,8 +416,9 @@ mod tests {
             let _ = queue.writable(&ours);
             frames.extend(received(&theirs, &mut decoder));
         }
-        let expected: Vec<_> =
-            (0..64).map(|id| (id, if id % 2 == 0 { 100_000 } else { 10 })).collect();
+        let expected: Vec<_> = (0..64)
+            .map(|id| (id, if id % 2 == 0 { 100_000 } else { 10 }))
+            .collect();
         assert_eq!(frames, expected);
     }
 
@@ -353,8 +427,14 @@ mod tests {
         let (ours, theirs) = pair();
         drop(theirs);
         let queue = WriteQueue::default();
-        assert_eq!(queue.send(&ours, (Kind::Ping, 1), b"", false), Written::Broken);
-        assert_eq!(queue.send(&ours, (Kind::Ping, 2), b"", false), Written::Done);
+        assert_eq!(
+            queue.send(&ours, (Kind::Ping, 1), b"", false),
+            Written::Broken
+        );
+        assert_eq!(
+            queue.send(&ours, (Kind::Ping, 2), b"", false),
+            Written::Done
+        );
         assert_eq!(queue.queued_bytes(), 0);
     }
 
@@ -380,7 +460,10 @@ mod tests {
                 while let Some(frame) = decoder.next().unwrap() {
                     let (sender, id) = ((frame.id >> 32) as usize, frame.id & 0xffff_ffff);
                     assert_eq!(id, next[sender], "the order of one thread is kept");
-                    assert_eq!(frame.payload.as_slice(), vec![sender as u8; (id % 300) as usize]);
+                    assert_eq!(
+                        frame.payload.as_slice(),
+                        vec![sender as u8; (id % 300) as usize]
+                    );
                     next[sender] += 1;
                 }
                 if let Ok(n) = theirs.recv(&mut decoder.room()) {

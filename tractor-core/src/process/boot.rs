@@ -2,12 +2,12 @@
 //!
 //! # What PR_SET_PDEATHSIG is tied to
 //!
-//! Both sides of the parent death signal are threads, which was checked by experiment:
+//! Both sides of the parent death signal are threads; all eight cases were tried:
 //!
 //! - The flag belongs to the calling *thread*. Any thread of the child will do, and the signal
 //!   goes to the whole process; a flag that was set on a thread which has ended since never
-//!   fires. It survives exec, is not inherited by threads and forks, and is cleared by a change of
-//!   credentials.
+//!   fires. By its manual it survives exec, is not inherited by a fork, and is cleared when the
+//!   process changes its user, after which only the end of the link tells of the parent's death.
 //! - It fires when the *thread* that started the child ends, even if the parent's process lives
 //!   on.
 //!

@@ -1,0 +1,69 @@
+//! Functions that the actors of scenarios and faults run.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tractor::current_actor;
+use tractor_core::process::{Process, Signal};
+
+/// Who runs it.
+#[tractor::rpc]
+pub(crate) async fn pid() -> u32 {
+    std::process::id()
+}
+
+/// Gives back what it is given.
+#[tractor::rpc]
+pub(crate) async fn echo(bytes: Vec<u8>) -> Vec<u8> {
+    bytes
+}
+
+/// Waits until it is dropped.
+#[tractor::rpc]
+pub(crate) async fn idle() {
+    pending().await
+}
+
+/// Waits until it is killed, whatever is asked of it.
+#[tractor::rpc]
+pub(crate) async fn deaf() {
+    // Nobody else can cancel the shield.
+    let _ = tractor::shield(pending::<()>()).await;
+}
+
+/// Takes its thread away for so many milliseconds, as careless code does.
+#[tractor::rpc]
+pub(crate) async fn block(millis: u64) {
+    block_thread(millis);
+}
+
+#[expect(clippy::disallowed_methods, reason = "careless code is what is tested")]
+pub(crate) fn block_thread(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
+/// Fails after so many microseconds.
+#[tractor::rpc]
+pub(crate) async fn fail(text: String, micros: u64) -> Result<u32, String> {
+    async_std::task::sleep(Duration::from_micros(micros)).await;
+    Err(text)
+}
+
+/// How many calls run here, this one not counted.
+#[tractor::rpc]
+pub(crate) async fn tasks_running() -> Result<usize, tractor::Error> {
+    Ok(current_actor()?.statistics().tasks.len() - 1)
+}
+
+/// Sends this process a signal that it does not survive, or does not go on after.
+pub(crate) fn signal_self(signal: Signal) {
+    let this = Process::open(std::process::id()).expect("this process is there");
+    this.signal(signal).expect("a process may signal itself");
+}
+
+/// Ends this process as `kill -9` does.
+#[tractor::rpc]
+pub(crate) async fn die() -> u32 {
+    signal_self(Signal::Kill);
+    pending().await
+}

@@ -1,0 +1,92 @@
+//! What a test does with its own tree: processes by descriptor, bounds, and the sweep at the end.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tractor::{Address, current_actor};
+use tractor_core::process::census::{marked_processes, zombie_children};
+use tractor_core::process::{Process, Signal};
+
+/// What an actor that ends by itself stays below, also on a busy machine: after 3 s the ladder
+/// sends its first signal to one that heard.
+pub(crate) const PROMPT: Duration = Duration::from_secs(2);
+/// What everything stays below that the ladder has to end: its rungs are 4 s together.
+pub(crate) const BOUNDED: Duration = Duration::from_secs(8);
+
+pub(crate) fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Says it where it is shown if the test fails.
+pub(crate) fn note(text: &str) {
+    // A closed standard error is no failure of the test.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Fails if more than `bound` has passed since `begin`.
+pub(crate) fn within(begin: Instant, bound: Duration, what: &str) {
+    let took = begin.elapsed();
+    assert!(took <= bound, "{what} took {took:?}, more than {bound:?}");
+}
+
+/// A process by descriptor, so that its end is an event.
+pub(crate) fn hold(pid: u32) -> Process {
+    Process::open(pid).unwrap_or_else(|error| panic!("hold process {pid}: {error}"))
+}
+
+pub(crate) fn kill(process: &Process) {
+    process.signal(Signal::Kill).expect("our own processes may be killed");
+}
+
+/// Waits for the process's exit without holding up the executor.
+pub(crate) async fn exited(process: Process, bound: Duration) {
+    let pid = process.pid();
+    let ended = async_std::task::spawn_blocking(move || process.wait_exited(Some(bound))).await;
+    assert!(ended.expect("a process can be waited for"), "process {pid} lives after {bound:?}");
+}
+
+/// Waits for what no event tells: asks every 2 ms.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so().await {
+        within(begin, BOUNDED, what);
+        async_std::task::sleep(ms(2)).await;
+    }
+}
+
+/// The sweep: nobody of the tree is there but this root, as a process, a zombie or a socket.
+pub(crate) fn assert_alone() {
+    let actor = current_actor().expect("a test's body is an actor");
+    let us = actor.pid();
+    let tree = actor.identity().tree.to_string();
+    let mut left = marked_processes(&tree);
+    left.retain(|process| process.pid != us);
+    assert!(left.is_empty(), "left behind: {left:?}");
+    let zombies = zombie_children(&[us]);
+    assert!(zombies.is_empty(), "not reaped: {zombies:?}");
+    let ours = actor.address().as_ref().and_then(socket_path);
+    let known: BTreeSet<_> = ours.iter().cloned().chain(dir_of_tree().map(|dir| dir.join("lock"))).collect();
+    let files: BTreeSet<_> = files_of_tree().difference(&known).cloned().collect();
+    assert!(files.is_empty(), "left in the tree's directory: {files:?}");
+}
+
+/// Where the sockets of this actor's tree are; files of a test that stand there go with the tree.
+pub(crate) fn dir_of_tree() -> Option<PathBuf> {
+    let address = current_actor().ok()?.address()?;
+    socket_path(&address)?.parent().map(PathBuf::from)
+}
+
+pub(crate) fn socket_path(address: &Address) -> Option<PathBuf> {
+    match address {
+        Address::Unix(path) => Some(path.clone()),
+        Address::Tcp(_) => None,
+    }
+}
+
+fn files_of_tree() -> BTreeSet<PathBuf> {
+    let files = dir_of_tree().and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten();
+    files.flatten().map(|entry| entry.path()).collect()
+}

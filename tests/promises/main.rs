@@ -1,0 +1,37 @@
+//! The promises of the runtime, one module each, with real processes.
+//!
+//! Every `#[tractor::test]` ends with a sweep: it fails if a process, a descriptor or a socket of
+//! its tree is left. Tests wait for events, told by [`witness`], and never for a time to pass.
+
+// Shared with the other test binaries.
+#[path = "../support/mod.rs"]
+mod support;
+
+// What happened in an actor, told to whoever asks.
+mod witness;
+
+// Actors are started with what they are given, and nurseries own them.
+mod nurseries;
+mod spawning;
+
+// Calls reach their function and come back, whatever is wrong with them.
+mod calls;
+mod refusals;
+
+// Errors tell what happened where.
+mod errors;
+mod groups;
+
+// Cancelling reaches everything it should and nothing else.
+mod cancellation;
+mod scopes;
+
+// Who is there, and what it was told.
+mod discovery;
+mod statistics;
+mod vars;
+
+// The log, signals to the root, and tests of users.
+mod logs;
+mod shutdown;
+mod test_attribute;
