@@ -80,11 +80,6 @@ impl Slot {
         })
     }
 
-    /// Whether a user's function was called, and not a service that may take for ever.
-    pub(crate) fn is_export(&self) -> bool {
-        matches!(self.what, What::Export(_))
-    }
-
     /// Whether the answer is there or was.
     pub(crate) fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Acquire)

@@ -85,7 +85,7 @@ pub(crate) struct Engine {
     timers: Mutex<TimerQueue>,
     /// Whether somebody reads a link itself; one at a time in a process.
     looking: AtomicBool,
-    /// Calls awaiting an answer, over all links.
+    /// Calls whose answer nobody has taken yet, over all links.
     pub(crate) calls_out: AtomicUsize,
     /// RPC tasks that run here and are not answered.
     tasks_in: AtomicUsize,

@@ -22,7 +22,7 @@ use crate::exports::{Body, Export};
 use crate::io::engine;
 use crate::io::gather;
 use crate::io::leader::is_leader;
-use crate::io::link::Link;
+use crate::io::link::{Awaited, Link};
 use crate::io::looking;
 use crate::panics;
 use crate::peers::Hold;
@@ -75,6 +75,7 @@ struct Sent {
     looked: bool,
     /// Since when it waits, in a case in which it might have looked.
     since: Option<Instant>,
+    _awaited: Awaited,
 }
 
 thread_local! {
@@ -184,6 +185,7 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
     };
     let slot = Slot::new(What::Export(call.export()));
     let link = hold.link.clone();
+    let awaited = link.await_call();
     let id = send_start(&link, call, slot.clone())?;
     Ok(State::Sent(Sent {
         hold,
@@ -191,6 +193,7 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
         slot,
         looked: false,
         since: None,
+        _awaited: awaited,
     }))
 }
 

@@ -401,7 +401,9 @@ impl Inner {
             Ok(Ok(_)) => raise(failures),
             Ok(Err(error)) => {
                 let first = nurseries::as_error(error.into(), &self.owner);
-                raise(std::iter::once(first).chain(failures).collect())
+                // That it has heard how the children were cancelled for a failure adds nothing.
+                let first = Some(first).filter(|first| !first.is_cancelled());
+                raise(first.into_iter().chain(failures).collect())
             }
             Err(_) if !failures.is_empty() => raise(failures),
             Err(cancelled) => {

@@ -54,7 +54,9 @@ pub struct Link {
     pub(crate) look: LookScore,
     pub(crate) calls: Mutex<CallTable>,
     pub(crate) tasks: Mutex<TaskTable<Arc<RpcTask>>>,
-    /// Calls awaiting an answer over this link, for the decision whether to gather frames.
+    /// Calls over this link whose answer nobody has taken yet, for the decision whether to gather
+    /// frames. Answers that arrived together are taken one by one, and whoever takes one often
+    /// makes the next call at once.
     pub(crate) calls_out: AtomicUsize,
     next_id: AtomicU64,
     /// Whether the peer may do more than shake hands.
@@ -306,7 +308,6 @@ impl Link {
     pub fn lose_calls(&self, error: Error) {
         let lost = self.calls().lose(error.clone());
         for slot in lost {
-            self.call_ended(&slot);
             slot.fill(crate::calls::Reply::Lost(error.clone()));
         }
         let pongs = std::mem::take(&mut *self.pongs());
@@ -319,26 +320,18 @@ impl Link {
     }
 
     pub(crate) fn enter_call(&self, id: u64, slot: Arc<Slot>) -> Result<(), Error> {
-        let is_export = slot.is_export();
-        self.calls().insert(id, slot)?;
-        if is_export {
-            self.calls_out.fetch_add(1, Ordering::Relaxed);
-            engine().calls_out.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
+        self.calls().insert(id, slot)
     }
 
     pub(crate) fn leave_call(&self, id: u64) -> Option<Arc<Slot>> {
-        let slot = self.calls().remove(id)?;
-        self.call_ended(&slot);
-        Some(slot)
+        self.calls().remove(id)
     }
 
-    fn call_ended(&self, slot: &Slot) {
-        if slot.is_export() {
-            self.calls_out.fetch_sub(1, Ordering::Relaxed);
-            engine().calls_out.fetch_sub(1, Ordering::Relaxed);
-        }
+    /// Counts a call that somebody waits for, until its answer is taken.
+    pub(crate) fn await_call(self: &Arc<Self>) -> Awaited {
+        self.calls_out.fetch_add(1, Ordering::Relaxed);
+        engine().calls_out.fetch_add(1, Ordering::Relaxed);
+        Awaited(self.clone())
     }
 
     pub(crate) fn calls(&self) -> MutexGuard<'_, CallTable> {
@@ -398,6 +391,16 @@ impl Link {
             calls: self.calls().len(),
             tasks: self.tasks().len(),
         })
+    }
+}
+
+/// A call whose answer nobody has taken yet.
+pub(crate) struct Awaited(Arc<Link>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.calls_out.fetch_sub(1, Ordering::Relaxed);
+        engine().calls_out.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
