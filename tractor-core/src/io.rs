@@ -4,7 +4,7 @@
 //! One thread *leads*: it waits for events and serves them, and polls a fresh RPC task once where
 //! its call was read. The *monitor* sleeps unless there is traffic; it takes the lead away from a
 //! thread whose user code holds it up, and gives it to a *spare*. A task that waits for an answer
-//! may read the link itself for a moment ([`looking`]). `docs/design/io-threads.md` tells why.
+//! may read the link itself for a moment (`looking.rs`). `docs/design/io-threads.md` tells why.
 
 // Which descriptors are ready.
 pub(crate) mod poller;

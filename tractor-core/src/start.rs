@@ -57,7 +57,7 @@ pub(crate) fn signature(export: u32) -> Option<u64> {
     let all = SIGNATURES.get_or_init(|| {
         (0..)
             .map_while(exports::by_index)
-            .map(|export| fingerprint(export))
+            .map(fingerprint)
             .collect()
     });
     all.get(export as usize).copied()

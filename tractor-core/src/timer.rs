@@ -1,6 +1,6 @@
 //! Timers: the runtime's alarm clock, without a thread and without a tick of its own.
 //!
-//! [`TimerQueue`] is pure; [`schedule`] hands it to the I/O threads, which sleep until the next
+//! `TimerQueue` is pure; [`schedule`] hands it to the I/O threads, which sleep until the next
 //! one is due.
 
 use std::collections::BTreeMap;

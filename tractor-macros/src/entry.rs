@@ -77,7 +77,10 @@ fn test(options: &EntryOptions, function: &ItemFn) -> TokenStream {
         .any(|other| ends_in(other, &["test", "rstest"]));
     let test = (!is_test).then(|| quote!(#[::core::prelude::v1::test]));
     let built = built(options);
-    let face = face(function);
+    // A failure is a panic with its report, which `should_panic` can expect too.
+    let mut reported = function.clone();
+    reported.sig.output = ReturnType::Default;
+    let face = face(&reported);
     let body = body(function);
     quote! {
         #test

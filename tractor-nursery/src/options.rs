@@ -90,7 +90,7 @@ impl Options {
     /// default is off.
     pub fn debug_mode(mut self, on: bool) -> Self {
         let inserted = self.vars.insert_own(runtime_vars::DEBUG_MODE, &on);
-        self.bad_var = self.bad_var.or(inserted.err());
+        self.bad_var = self.bad_var.or_else(|| inserted.err());
         self
     }
 
@@ -99,7 +99,7 @@ impl Options {
     /// serialized, or a key that begins with `tractor.`, fails the run.
     pub fn var<T: Serialize + ?Sized>(mut self, key: &str, value: &T) -> Self {
         let inserted = self.vars.insert(key, value);
-        self.bad_var = self.bad_var.or(inserted.err());
+        self.bad_var = self.bad_var.or_else(|| inserted.err());
         self
     }
 

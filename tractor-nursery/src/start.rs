@@ -130,14 +130,14 @@ macro_rules! child_options {
         /// that cannot be serialized, or a key that begins with `tractor.`, fails the start.
         pub fn var<V: Serialize + ?Sized>(mut self, key: &str, value: &V) -> Self {
             let inserted = self.options.vars.insert(key, value);
-            self.options.bad_var = self.options.bad_var.or(inserted.err());
+            self.options.bad_var = self.options.bad_var.or_else(|| inserted.err());
             self
         }
 
         /// Turns debug mode on or off for the child and everybody below it.
         pub fn debug_mode(mut self, on: bool) -> Self {
             let inserted = self.options.vars.insert_own(runtime_vars::DEBUG_MODE, &on);
-            self.options.bad_var = self.options.bad_var.or(inserted.err());
+            self.options.bad_var = self.options.bad_var.or_else(|| inserted.err());
             self
         }
 

@@ -67,8 +67,11 @@ pub struct Link {
     flush_planned: AtomicBool,
     owner: Box<dyn LinkOwner>,
     traffic: Traffic,
-    pongs: Mutex<Vec<(u64, Box<dyn FnOnce() + Send>)>>,
+    pongs: Mutex<Pongs>,
 }
+
+/// Pings that were sent, and what is called when the answer comes.
+type Pongs = Vec<(u64, Box<dyn FnOnce() + Send>)>;
 
 #[derive(Debug)]
 struct Traffic {
@@ -367,7 +370,7 @@ impl Link {
         pong.into_iter().for_each(|pong| pong());
     }
 
-    fn pongs(&self) -> MutexGuard<'_, Vec<(u64, Box<dyn FnOnce() + Send>)>> {
+    fn pongs(&self) -> MutexGuard<'_, Pongs> {
         self.pongs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

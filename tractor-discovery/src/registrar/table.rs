@@ -264,10 +264,10 @@ impl Gone {
             return;
         }
         self.in_order.push_back(aid.clone());
-        if self.in_order.len() > GONE_MAX {
-            if let Some(oldest) = self.in_order.pop_front() {
-                self.actors.remove(&oldest);
-            }
+        if self.in_order.len() > GONE_MAX
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.actors.remove(&oldest);
         }
     }
 
