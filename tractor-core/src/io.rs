@@ -20,8 +20,10 @@ pub(crate) mod write;
 pub mod link;
 // Calls that are sent together.
 pub mod gather;
-// Who leads, and what the leader does in a round.
-pub(crate) mod leader;
+// Who leads, what the leader does in a round, and with one link.
+mod leader;
+pub(crate) mod role;
+mod serve;
 // Who sees to it that somebody leads.
 pub(crate) mod monitor;
 // A waiter reads.
@@ -35,11 +37,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use self::leader::Lead;
 use self::link::Link;
 use self::monitor::Monitor;
 use self::pace::Pace;
 use self::poller::{Interest, Poller};
+use self::role::Lead;
 use crate::exports;
 use crate::invoke::RpcTask;
 use crate::rt;
@@ -143,24 +145,24 @@ pub(crate) fn start() -> io::Result<&'static Engine> {
     let engine = engine
         .as_ref()
         .map_err(|error| io::Error::other(error.as_str()))?;
-    engine.started.get_or_init(|| {
-        let threads = leader::start_first(engine).and_then(|()| monitor::start(engine));
-        threads.map_err(|error| error.to_string())
-    });
+    engine
+        .started
+        .get_or_init(|| role::start_first(engine).map_err(|error| error.to_string()));
     match engine.started.get() {
         Some(Err(error)) => Err(io::Error::other(error.as_str())),
         _ => Ok(engine),
     }
 }
 
-/// Starts what every actor needs: the executor with `threads` threads for user tasks, and the
-/// runtime's own. Without it they are started by their first use, the executor with one thread.
+/// Starts what every actor needs: the thread that leads. The others are started when there is
+/// something for them to do: the executor, with `threads` threads for user tasks, at the first
+/// call.
 ///
 /// # Errors
 ///
 /// Those of the system: too many open files, too many threads.
 pub fn start_threads(threads: usize) -> io::Result<()> {
-    rt::start(threads);
+    rt::set_threads(threads);
     crate::logging::set_task_namer(crate::invoke::current_name);
     start().map(drop)
 }
@@ -354,7 +356,7 @@ impl Engine {
     /// Has the leader look at what was just added. A leader that added it does so anyway, and if
     /// it loses the role before, its successor looks before it sleeps.
     fn wake_leader(&self) {
-        if !leader::leads_now(self) {
+        if !role::leads_now(self) {
             self.poller.wake();
         }
     }

@@ -43,4 +43,6 @@ pub use boot::{Boot, detect, set_process_name};
 pub use image::build_id;
 pub use pidfd::{Process, Signal};
 pub use reap::{Adoption, ExitStatus, become_subreaper};
-pub use spawn::{Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking};
+pub use spawn::{
+    Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,
+};

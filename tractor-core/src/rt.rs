@@ -4,40 +4,47 @@
 //! and nothing else.
 
 use std::future::{Future, poll_fn};
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-/// Threads that poll user tasks, 0 until it is known.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+/// How many threads are to poll user tasks.
+static THREADS: AtomicUsize = AtomicUsize::new(1);
 
-/// Fixes how many threads poll user tasks. The first call counts: the pool is started once in a
-/// process.
-pub(crate) fn start(threads: usize) {
-    let threads = threads.max(1);
-    if THREADS
-        .compare_exchange(0, threads, Ordering::Relaxed, Ordering::Relaxed)
-        .is_ok()
-    {
+/// Says how many threads are to poll user tasks, before the first one is needed. They are started
+/// then: an actor that is never called has none.
+pub(crate) fn set_threads(threads: usize) {
+    THREADS.store(threads.max(1), Ordering::Relaxed);
+}
+
+/// Starts the executor, unless it runs.
+fn start() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let threads = THREADS.load(Ordering::Relaxed);
         let config = async_global_executor::GlobalExecutorConfig::default()
             .with_min_threads(threads)
             .with_max_threads(threads)
             .with_thread_name_fn(|| "tractor-task".to_owned());
         async_global_executor::init_with_config(config);
-    }
+    });
 }
 
 /// Runs a future to its end on this thread, polling other tasks meanwhile.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    start();
     async_std::task::block_on(future)
 }
 
 /// Has a future polled by the executor's threads, detached.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    start();
     async_std::task::spawn(future);
 }
 
 /// Runs a function that may block, on a thread for such.
 pub(crate) fn spawn_blocking(function: impl FnOnce() + Send + 'static) {
+    start();
     async_std::task::spawn_blocking(function);
 }
 
@@ -50,5 +57,6 @@ pub(crate) fn poll_as_task<T>(mut poll: impl FnMut() -> T) -> T {
 /// Runs `f` on a thread that will call [`poll_as_task`] often: the executor's own preparations
 /// for blocking on a future are made once here and not at each call.
 pub(crate) fn inline_surroundings<T>(mut f: impl FnMut() -> T) -> T {
+    start();
     async_std::task::block_on(poll_fn(|_| Poll::Ready(f())))
 }

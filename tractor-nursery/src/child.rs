@@ -55,6 +55,8 @@ struct State {
     /// What the child said before it exited.
     stopped: Option<Stopped>,
     status: Option<ExitStatus>,
+    /// Whether the ladder has sent it a signal that may end it.
+    signalled: bool,
     /// Set when its end was dealt with.
     over: bool,
 }
@@ -82,6 +84,7 @@ impl Child {
                 ready: Some(ready),
                 stopped: None,
                 status: None,
+                signalled: false,
                 over: false,
             }),
         })
@@ -184,6 +187,7 @@ impl Child {
 
     fn signal(&self, signal: Signal) {
         log::info!("{signal:?} to {} (pid {})", self.aid, self.pid());
+        self.lock().signalled = true;
         if let Err(error) = self.process.signal(signal) {
             log::error!("signal {}: {error}", self.aid);
         }
@@ -204,6 +208,7 @@ impl Child {
             log::error!("{} exited and cannot be reaped", self.aid);
             return;
         };
+        log::debug!("{} (pid {}) {status}", self.aid, self.pid());
         self.lock().status = Some(status);
         self.handle(Event::Exited);
         match self.link.get() {
@@ -290,11 +295,12 @@ impl Child {
                 result: Ok(()),
                 error: self.cancelled(why),
             },
-            (None, Some(why)) => Outcome {
+            (None, Some(why)) if !is_its_own_end(status, state.signalled) => Outcome {
                 result: Ok(()),
                 error: self.cancelled(Some(why)),
             },
-            (None, None) => {
+            // Nobody wanted it to end, or not like this: a cancel hides no crash.
+            (None, _) => {
                 let error = died(ending_of(status));
                 Outcome {
                     result: Err(error.clone()),
@@ -364,6 +370,19 @@ pub(crate) fn ending_of(status: ExitStatus) -> Ending {
         ExitStatus::Lost => Ending::StatusLost,
     }
 }
+
+/// Whether a child that was cancelled, and did not say that it ended for that, ended by itself:
+/// it died before it was sent a signal, or of another one.
+fn is_its_own_end(status: ExitStatus, signalled: bool) -> bool {
+    match status {
+        ExitStatus::Exited(code) => code != 0 && !signalled,
+        ExitStatus::Signaled { signal, .. } => !signalled || !LADDER_SIGNALS.contains(&signal),
+        ExitStatus::Lost => false,
+    }
+}
+
+/// SIGKILL and SIGTERM.
+const LADDER_SIGNALS: [i32; 2] = [9, 15];
 
 /// Has the leader tell the child of its process's exit.
 pub(crate) struct ExitWatch(pub(crate) Arc<Child>);

@@ -11,8 +11,8 @@ use tractor_core::logging::{self, LogSettings};
 use tractor_core::process::{self, Boot, build_id};
 use tractor_core::timer::{self, Timer};
 use tractor_core::{
-    Actor, CancelReason, Cancellation, Ending, Error, current_actor, exports, fault, rt,
-    runtime_vars, scope, stop,
+    Actor, CancelReason, Cancellation, Ending, Error, current_actor, exports, fault, runtime_vars,
+    scope, stop,
 };
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
@@ -127,7 +127,8 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
 
 /// Lives until it is cancelled, then cleans up.
 fn serve(actor: &'static Actor, link: &Link) -> i32 {
-    rt::block_on(async {
+    // Not the executor's: an actor that is never called does not start it.
+    futures::executor::block_on(async {
         let cancellation = actor.scope().cancelled().await;
         let remaining = actor.cancel_remaining().unwrap_or(Duration::MAX);
         let report = Report::Cancelling {

@@ -33,18 +33,23 @@ pub(crate) struct Launched {
 
 /// Starts children.
 pub(crate) trait Launcher {
-    /// Starts a process that is told the rest over its link. Dropped, it leaves none behind.
-    fn launch(&self, plan: Plan) -> impl Future<Output = Result<Launched, LaunchError>> + Send;
+    /// Starts a process that is told the rest over its link. Dropped, it leaves none behind, and
+    /// drops `keep` when that is so.
+    fn launch(
+        &self,
+        plan: Plan,
+        keep: impl Send + 'static,
+    ) -> impl Future<Output = Result<Launched, LaunchError>> + Send;
 }
 
 /// Starts children as processes of this machine that run the same file as we.
 pub(crate) struct LocalLauncher;
 
 impl Launcher for LocalLauncher {
-    async fn launch(&self, plan: Plan) -> Result<Launched, LaunchError> {
+    async fn launch(&self, plan: Plan, keep: impl Send + 'static) -> Result<Launched, LaunchError> {
         let args = entry::arguments().ok_or(LaunchError::NoEntry)?;
         let (socket, theirs) = Socket::pair().map_err(LaunchError::Link)?;
-        let spawned = process::spawn(SpawnSpec {
+        let spec = SpawnSpec {
             name: plan.aid.name().to_owned(),
             program: Program::SelfExe,
             args,
@@ -55,8 +60,8 @@ impl Launcher for LocalLauncher {
             stdin_link: theirs,
             stdout: plan.stdout,
             stderr: plan.stderr,
-        })
-        .await?;
+        };
+        let spawned = process::spawn_keeping(spec, keep).await?;
         Ok(Launched {
             process: spawned.process,
             socket,

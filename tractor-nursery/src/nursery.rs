@@ -255,6 +255,7 @@ impl Inner {
 
     pub(crate) fn end_start(&self) {
         self.change(|state| state.starting -= 1);
+        self.forget_if_over();
     }
 
     pub(crate) fn one_shot_begins(&self) {
@@ -402,7 +403,7 @@ impl Inner {
             Ok(Err(error)) => {
                 let first = nurseries::as_error(error.into(), &self.owner);
                 // That it has heard how the children were cancelled for a failure adds nothing.
-                let first = Some(first).filter(|first| !first.is_cancelled());
+                let first = Some(first).filter(|first| !is_of_cancel(first));
                 raise(first.into_iter().chain(failures).collect())
             }
             Err(_) if !failures.is_empty() => raise(failures),
@@ -473,6 +474,15 @@ impl State {
     fn is_empty(&self) -> bool {
         self.children.is_empty() && self.starting == 0
     }
+}
+
+/// Whether an error says nothing but that something is being cancelled.
+fn is_of_cancel(error: &Error) -> bool {
+    error.is_cancelled()
+        || matches!(
+            error.ending(),
+            Ending::Refused(Refusal::Closing | Refusal::NurseryClosed)
+        )
 }
 
 /// Leaves the children of a nursery whose future is over, or was dropped, to the actor.

@@ -187,7 +187,10 @@ pub(crate) async fn start(
     let actor = current_actor()?;
     if let Err(error) = ActorId::check_name(&options.name) {
         let reason = format!("{error}: {:?}", options.name);
-        return Err(Error::new(actor.aid().clone(), Ending::NotSpawned { reason }));
+        return Err(Error::new(
+            actor.aid().clone(),
+            Ending::NotSpawned { reason },
+        ));
     }
     let aid = ActorId::fresh(options.name.clone());
     let not_spawned = |reason: String| Error::new(aid.clone(), Ending::NotSpawned { reason });
@@ -196,7 +199,9 @@ pub(crate) async fn start(
     }
     check_limits(actor).map_err(not_spawned)?;
     inner.begin_start()?;
-    let starting = Starting(inner.clone());
+    // If this future is dropped while the process is being started, the start is not over before
+    // the process is reaped.
+    let starting = Arc::new(Starting(inner.clone()));
     let spec = spec(actor, &aid, &mut options).map_err(not_spawned)?;
     let plan = Plan {
         aid: aid.clone(),
@@ -209,7 +214,7 @@ pub(crate) async fn start(
     };
     tractor_core::fault!("start.before_launch");
     let Launched { process, socket } = LocalLauncher
-        .launch(plan)
+        .launch(plan, starting.clone())
         .await
         .map_err(|error| not_spawned(error.to_string()))?;
     let pid = process.pid();

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tractor_core::Error;
-use tractor_core::process::census::{ProcInfo, marked_processes, open_fds};
+use tractor_core::io as engine;
+use tractor_core::process::census::{OpenFd, ProcInfo, marked_processes, open_fds};
 use tractor_core::process::{
     self, ExitStatus, Process, Program, Signal, SpawnSpec, Spawned, StdioSpec, spawn_blocking,
 };
@@ -115,9 +116,32 @@ fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Whether the tree has left descriptors open in its root: sockets and descriptors of processes.
-fn check_fds(before: io::Result<Vec<process::census::OpenFd>>) -> Result<(), String> {
+fn check_fds(before: io::Result<Vec<OpenFd>>) -> Result<(), String> {
     let words = |error: io::Error| format!("list the open descriptors: {error}");
     let before = before.map_err(words)?;
+    let deadline = Instant::now() + VANISH;
+    loop {
+        let left = left_open(&before).map_err(words)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let list = left.join(", ");
+            return Err(format!(
+                "the tree has left descriptors open in its root: {list}"
+            ));
+        }
+        // A runtime thread that told us of the last child's end may still hold what it had of it.
+        let (tell, told) = mpsc::channel::<()>();
+        engine::run_soon(move || drop(tell));
+        // It is dropped without a word.
+        let _ = told.recv_timeout(VANISH);
+        thread::yield_now();
+    }
+}
+
+/// What is open now, was not before, and is not the runtime's own.
+fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
     // The runtime's own stay for the life of the process: they are few and known.
     let kept = |target: &str| {
         [
@@ -129,9 +153,8 @@ fn check_fds(before: io::Result<Vec<process::census::OpenFd>>) -> Result<(), Str
         .iter()
         .any(|kind| target.starts_with(kind))
     };
-    let signals = 2 * SIGNAL_SOCKETS;
-    let after = open_fds().map_err(words)?;
-    let left: Vec<_> = after
+    let after = open_fds()?;
+    let left = after
         .iter()
         .filter(|fd| {
             !before
@@ -139,19 +162,10 @@ fn check_fds(before: io::Result<Vec<process::census::OpenFd>>) -> Result<(), Str
                 .any(|old| old.number == fd.number && old.target == fd.target)
         })
         .filter(|fd| !kept(&fd.target.to_string_lossy()))
-        .collect();
-    let left = left.get(signals.min(left.len())..).unwrap_or_default();
-    if left.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<_> = left
-        .iter()
+        .skip(2 * SIGNAL_SOCKETS);
+    Ok(left
         .map(|fd| format!("{} {}", fd.number, fd.target.display()))
-        .collect();
-    Err(format!(
-        "the tree has left descriptors open in its root: {}",
-        list.join(", ")
-    ))
+        .collect())
 }
 
 /// Socket pairs by which the root hears of signals.

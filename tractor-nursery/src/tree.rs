@@ -8,18 +8,20 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tractor_core::io::link::Link;
 use tractor_core::io::{self as engine, Source, SourceKey, Watch};
 use tractor_core::process::{Adoption, Process};
 use tractor_core::services::{self, Responder, Service, ServiceId};
-use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal};
+use tractor_core::timer::{self, Timer};
+use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal, current_actor};
 use tractor_discovery::{Entry, Registrar};
 use tractor_ipc::{ActorId, codec};
 
 use crate::descendants::Descendants;
+use crate::place;
 
 /// What is reported up the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +85,7 @@ impl Tree {
     /// Calls `done` when everything that the dead `aid` had started is gone too.
     pub(crate) fn when_subtree_gone(
         &self,
-        actor: &Actor,
+        actor: &'static Actor,
         aid: &ActorId,
         done: impl FnOnce() + Send + 'static,
     ) {
@@ -92,14 +94,19 @@ impl Tree {
         if below.is_empty() {
             return done();
         }
-        let request = codec::encode(&Request::AwaitGone(below)).expect("names always encode");
+        let request = Request::AwaitGone(below.clone());
+        let request = codec::encode(&request).expect("names always encode");
         actor.ask_root_then(
             ServiceId::TREE,
             "the end of a subtree",
             &request,
-            |answer| {
+            move |answer| {
                 if let Err(error) = answer {
                     log::debug!("the end of a subtree is not known: {error}");
+                }
+                // Their own parents cannot say it any more.
+                for aid in below {
+                    Self::report(actor, &Report::Gone { aid });
                 }
                 done();
             },
@@ -179,6 +186,11 @@ impl Tree {
     fn gone(&self, aid: &ActorId) {
         if let Some(registrar) = &self.registrar {
             registrar.gone(aid);
+            // Mostly its parent has done it; that of an orphan could not.
+            let ours = current_actor().ok().and_then(|actor| actor.address());
+            if let Some(address) = ours.and_then(|ours| place::sibling_address(&ours, aid)) {
+                place::remove_socket(&address);
+            }
         }
         let mut state = self.lock();
         state.below.gone(aid);
@@ -219,9 +231,17 @@ impl Tree {
         });
         match watched {
             Ok(()) => {}
-            // Its parent has reaped it already, and says so next.
-            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => {}
-            Err(error) => log::error!("watch the process of {aid}: {error}"),
+            // Its parent has reaped it already, and says so next, unless it dies before.
+            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => self.gone(&aid),
+            Err(error) => {
+                log::warn!("watch the process of {aid}: {error}; trying again soon");
+                let tree = self.clone();
+                Timer::forget(timer::schedule(Instant::now() + WATCH_AGAIN, move || {
+                    if tree.lock().below.contains(&aid) {
+                        tree.watch(aid, pid);
+                    }
+                }));
+            }
         }
     }
 
@@ -232,6 +252,8 @@ impl Tree {
 
 /// ESRCH.
 const NO_SUCH_PROCESS: i32 = 3;
+/// How long the root waits when it has no descriptor for a process that it has to watch.
+const WATCH_AGAIN: Duration = Duration::from_millis(100);
 
 /// A service is called by reference, the tree hands itself on: this joins the two.
 pub(crate) struct TreeService(pub(crate) Arc<Tree>);

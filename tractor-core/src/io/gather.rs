@@ -29,7 +29,10 @@ pub(crate) fn during<R>(poll: impl FnOnce() -> R) -> R {
         fn drop(&mut self) {
             let outer = self.0.take();
             let gathered = GATHERED.with_borrow_mut(|current| std::mem::replace(current, outer));
-            gathered.into_iter().flatten().for_each(|link| flush_planned(&link));
+            gathered
+                .into_iter()
+                .flatten()
+                .for_each(|link| flush_planned(&link));
         }
     }
     let _send = Send(GATHERED.with_borrow_mut(|current| current.replace(Vec::new())));

@@ -14,9 +14,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tractor_ipc::FrameDecoder;
 use tractor_ipc::limits::FRAME_BYTES_MAX;
 
-use super::leader::{self, is_leader, release_and_arm};
 use super::link::Link;
 use super::look::LookScore;
+use super::role::is_leader;
+use super::serve::{self, release_and_arm};
 use super::{Engine, engine, gather};
 use crate::actor_loop::{self, Next};
 
@@ -155,7 +156,7 @@ impl Look<'_> {
         let Some(decoder) = &mut self.decoder else {
             return false;
         };
-        match leader::read_for_waiter(self.link, decoder) {
+        match serve::read_for_waiter(self.link, decoder) {
             Some(true) => {
                 self.handle_buffered();
                 true

@@ -2,13 +2,12 @@
 //!
 //! It sleeps as long as nothing happens, so that an idle actor makes no wake-up at all.
 
-use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::{Engine, Job, leader};
+use super::{Engine, Job, engine, role};
 
 /// How long user code may hold up the leader: between one and two of these. Half of it costs
 /// tail latency, because a preempted leader looks like a blocked one.
@@ -25,13 +24,37 @@ pub(crate) struct Monitor {
     /// Links with a planned flush, for which the monitor is the backstop.
     planned: AtomicUsize,
     thread: OnceLock<Thread>,
+    /// Whether the thread was started, or is being started.
+    starting: AtomicBool,
 }
 
 impl Monitor {
     /// Has the monitor watch, if it does not already.
     pub(crate) fn wake(&self) {
         if !self.awake.load(Ordering::SeqCst) && !self.awake.swap(true, Ordering::SeqCst) {
-            self.thread.get().into_iter().for_each(Thread::unpark);
+            match self.thread.get() {
+                Some(thread) => thread.unpark(),
+                None => self.start(),
+            }
+        }
+    }
+
+    /// Starts the monitor's thread, the first time that there is something to watch.
+    #[cold]
+    fn start(&self) {
+        if self.starting.swap(true, Ordering::SeqCst) {
+            // It is on its way, and finds that it is to be awake.
+            return;
+        }
+        let started = thread::Builder::new()
+            .name("tractor-monitor".to_owned())
+            .spawn(|| run(engine()));
+        if let Err(error) = started {
+            // Without a monitor there is no spare, and without a spare nothing is polled inline,
+            // so the leader cannot be held up. The next traffic tries again.
+            log::warn!("start the monitor's thread: {error}");
+            self.starting.store(false, Ordering::SeqCst);
+            self.awake.store(false, Ordering::SeqCst);
         }
     }
 
@@ -47,22 +70,15 @@ impl Monitor {
     }
 }
 
-/// Starts the monitor's thread.
-pub(super) fn start(engine: &'static Engine) -> io::Result<()> {
-    let body = move || {
-        // Set before the first sleep, so that whoever wakes the monitor from now on finds it.
-        let _ = engine.monitor.thread.set(thread::current());
-        loop {
-            while !engine.monitor.awake.load(Ordering::SeqCst) {
-                thread::park();
-            }
-            watch(engine);
+fn run(engine: &'static Engine) {
+    // Set before the first sleep, so that whoever wakes the monitor from now on finds it.
+    let _ = engine.monitor.thread.set(thread::current());
+    loop {
+        while !engine.monitor.awake.load(Ordering::SeqCst) {
+            thread::park();
         }
-    };
-    thread::Builder::new()
-        .name("tractor-monitor".to_owned())
-        .spawn(body)
-        .map(drop)
+        watch(engine);
+    }
 }
 
 /// Watches until nothing happens any more.
@@ -76,7 +92,7 @@ fn watch(engine: &'static Engine) {
             engine.lead.take_away(now.0);
         }
         if engine.lead.wants_thread()
-            && let Err(error) = leader::start_spare(engine)
+            && let Err(error) = role::start_thread(engine)
         {
             // Without a spare nothing is polled inline, so the leader cannot be held up.
             log::warn!("start another I/O thread: {error}");

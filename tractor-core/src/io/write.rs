@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tractor_ipc::{Kind, Socket, frame};
 
-use super::leader::is_leader;
+use super::role::is_leader;
 
 /// Frames are gathered in one piece up to about this size.
 const PIECE_BYTES: usize = 64 * 1024;

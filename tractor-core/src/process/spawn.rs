@@ -130,7 +130,24 @@ pub struct Spawned {
 pub fn spawn(
     spec: SpawnSpec,
 ) -> impl Future<Output = Result<Spawned, SpawnError>> + Send + use<> + 'static {
-    let reply = spawner::submit(spec);
+    spawn_keeping(spec, ())
+}
+
+/// Starts a process like [`spawn()`]. `keep` is dropped when the process is handed over or could
+/// not be started; for a dropped future, when there is none or it is reaped.
+///
+/// # Cancellation
+///
+/// As [`spawn()`].
+///
+/// # Errors
+///
+/// See [`SpawnError`]. Nothing of the process is left then.
+pub fn spawn_keeping<K: Send + 'static>(
+    spec: SpawnSpec,
+    keep: K,
+) -> impl Future<Output = Result<Spawned, SpawnError>> + Send + use<K> + 'static {
+    let reply = spawner::submit(spec, Box::new(keep));
     async move {
         match reply?.recv().await {
             Ok(unclaimed) => unclaimed.claim(),
@@ -149,7 +166,7 @@ pub fn spawn(
 ///
 /// See [`SpawnError`]. Nothing of the process is left then.
 pub fn spawn_blocking(spec: SpawnSpec) -> Result<Spawned, SpawnError> {
-    match spawner::submit(spec)?.recv_blocking() {
+    match spawner::submit(spec, Box::new(()))?.recv_blocking() {
         Ok(unclaimed) => unclaimed.claim(),
         Err(_) => Err(SpawnError::Unanswered),
     }

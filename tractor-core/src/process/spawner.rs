@@ -18,9 +18,10 @@ use super::spawn::{SpawnError, SpawnSpec, Spawned, start};
 use super::{Process, Signal, os};
 
 /// Asks for a process. The answer comes even if the order fails, unless nobody listens any more.
-pub(super) fn submit(spec: SpawnSpec) -> Result<Receiver<Unclaimed>, SpawnError> {
+/// `keep` is dropped when there is a process for whoever takes it, or none.
+pub(super) fn submit(spec: SpawnSpec, keep: Keep) -> Result<Receiver<Unclaimed>, SpawnError> {
     let (reply, answer) = async_channel::bounded(1);
-    order(Job::Spawn(Box::new(spec), reply)).map_err(SpawnError::of_system)?;
+    order(Job::Spawn(Box::new(spec), reply, keep)).map_err(SpawnError::of_system)?;
     Ok(answer)
 }
 
@@ -33,28 +34,32 @@ pub(super) fn arm_parent_death() -> io::Result<()> {
         .map_err(|_| io::Error::other("the thread tractor-spawn gave no answer"))?
 }
 
+/// Something that lives as long as a process of which nobody knows yet.
+pub(super) type Keep = Box<dyn Send>;
+
 /// An answer on its way. If nobody takes it, its process is killed and reaped.
-pub(super) struct Unclaimed(Option<Result<Spawned, SpawnError>>);
+pub(super) struct Unclaimed(Option<(Result<Spawned, SpawnError>, Keep)>);
 
 impl Unclaimed {
     /// Takes the process over.
     pub(super) fn claim(mut self) -> Result<Spawned, SpawnError> {
-        self.0.take().unwrap_or(Err(SpawnError::Unanswered))
+        let answer = self.0.take().map(|(answer, _)| answer);
+        answer.unwrap_or(Err(SpawnError::Unanswered))
     }
 }
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
-        if let Some(Ok(spawned)) = self.0.take() {
+        if let Some((Ok(spawned), keep)) = self.0.take() {
             // There is such a process, hence there is the thread.
-            let _ = order(Job::Discard(spawned.process));
+            let _ = order(Job::Discard(spawned.process, keep));
         }
     }
 }
 
 enum Job {
-    Spawn(Box<SpawnSpec>, Sender<Unclaimed>),
-    Discard(Process),
+    Spawn(Box<SpawnSpec>, Sender<Unclaimed>, Keep),
+    Discard(Process, Keep),
     ArmParentDeath(mpsc::SyncSender<io::Result<()>>),
 }
 
@@ -83,7 +88,7 @@ fn order(job: Job) -> io::Result<()> {
 const REAP_AGAIN_MS: [u64; 6] = [1, 1, 2, 10, 100, 1000];
 
 fn work(jobs: &mpsc::Receiver<Job>) {
-    let mut dying: Vec<Process> = Vec::new();
+    let mut dying: Vec<(Process, Keep)> = Vec::new();
     let mut patience = REAP_AGAIN_MS.iter();
     let mut pause = 0;
     loop {
@@ -100,24 +105,29 @@ fn work(jobs: &mpsc::Receiver<Job>) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        dying.retain(|process| matches!(process.try_reap(), Ok(None)));
+        for index in (0..dying.len()).rev() {
+            if !matches!(dying[index].0.try_reap(), Ok(None)) {
+                let reaped = dying.swap_remove(index);
+                drop(catch_unwind(AssertUnwindSafe(|| drop(reaped))));
+            }
+        }
     }
 }
 
-fn perform(job: Job, dying: &mut Vec<Process>) {
+fn perform(job: Job, dying: &mut Vec<(Process, Keep)>) {
     match job {
-        Job::Spawn(_, reply) if reply.is_closed() => {}
-        Job::Spawn(spec, reply) => {
+        Job::Spawn(_, reply, _) if reply.is_closed() => {}
+        Job::Spawn(spec, reply, keep) => {
             crate::fault!("spawn.before_exec");
-            let answer = Unclaimed(Some(start(*spec)));
+            let answer = Unclaimed(Some((start(*spec), keep)));
             // One that comes too late comes back as an order to discard it.
             let _ = reply.try_send(answer);
         }
-        Job::Discard(process) => {
+        Job::Discard(process, keep) => {
             if let Err(error) = process.signal_group(Signal::Kill) {
                 log::error!("process {} cannot be killed: {error}", process.pid());
             }
-            dying.push(process);
+            dying.push((process, keep));
         }
         Job::ArmParentDeath(reply) => {
             let _ = reply.send(os::arm_parent_death());
