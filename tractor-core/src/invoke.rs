@@ -4,11 +4,18 @@
 //! wake-up hands it to the executor. Wherever it is, it can be cancelled at once: at rest the
 //! leader drops it, while it is polled its poller does.
 
+// Where a task stands.
+mod phase;
+// A task that the executor polls.
+mod moved;
+// What a task tells of itself.
+mod statistics;
+
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -16,6 +23,10 @@ use std::time::{Duration, Instant};
 use futures::task::AtomicWaker;
 use tractor_ipc::{ActorId, Kind};
 
+pub use self::statistics::{TaskState, TaskStatistics};
+
+use self::moved::Moved;
+use self::phase::{Cancel, GivenBack, Phase, Rest};
 use crate::actor;
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
@@ -42,7 +53,7 @@ pub(crate) struct RpcTask {
     number: u64,
     export: &'static Export,
     index: u32,
-    state: AtomicU32,
+    phase: Phase,
     body: Mutex<Held>,
     /// Wakes the executor's task, once there is one.
     outer: AtomicWaker,
@@ -54,57 +65,10 @@ pub(crate) struct RpcTask {
     started: Instant,
 }
 
-/// The bits of [`RpcTask::state`]. None set: at rest, to be handed to the executor when woken.
-mod bit {
-    /// Somebody polls or drops it, and nobody else may.
-    pub(super) const RUN: u32 = 1;
-    /// It was woken since its last poll began.
-    pub(super) const WOKEN: u32 = 2;
-    /// The executor has it.
-    pub(super) const MOVED: u32 = 4;
-    /// It is answered.
-    pub(super) const DONE: u32 = 8;
-    /// It is to be dropped as soon as nothing shields it.
-    pub(super) const CANCELLED: u32 = 16;
-    /// It is a plain function on a thread of its own, which cannot be dropped.
-    pub(super) const BLOCKING: u32 = 32;
-}
-use bit::{BLOCKING, CANCELLED, DONE, MOVED, RUN, WOKEN};
-
 enum Held {
     Args(Vec<u8>),
     Future(Pin<Box<dyn Future<Output = Result<Vec<u8>, Ending>> + Send>>),
     Nothing,
-}
-
-/// A task in numbers and words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TaskStatistics {
-    /// Its number in this process, as log lines show it.
-    pub number: u64,
-    /// The function, with its module.
-    pub function: String,
-    /// Who called it.
-    pub caller: Option<ActorId>,
-    /// For how long it has been running.
-    pub age: Duration,
-    /// What it is doing.
-    pub state: TaskState,
-}
-
-/// What a task is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskState {
-    /// It is being polled, or a plain function runs.
-    Running,
-    /// It waits for something.
-    Waiting,
-    /// It is cancelled and will be dropped when it can be.
-    Cancelling,
-    /// It is cancelled and answered; its plain function goes on until it returns, and its result
-    /// is discarded.
-    CancelledRunning,
 }
 
 thread_local! {
@@ -142,7 +106,7 @@ impl RpcTask {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             export,
             index,
-            state: AtomicU32::new(RUN),
+            phase: Phase::new(),
             body: Mutex::new(Held::Args(args)),
             outer: AtomicWaker::new(),
             scope,
@@ -179,7 +143,7 @@ impl RpcTask {
 
     /// Whether it is cancelled, which may have happened before its first poll.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.state.load(Ordering::Acquire) & CANCELLED != 0
+        self.phase.look().cancelled
     }
 
     /// Polls it for the first time, on the leader's thread, as user code.
@@ -187,12 +151,9 @@ impl RpcTask {
         rt::poll_as_task(|| {
             let mut answer = self.poll_body();
             for _ in 0..INLINE_REPOLLS {
-                let state = self.state.load(Ordering::Acquire);
-                let again = state & (WOKEN | CANCELLED | BLOCKING) == WOKEN;
-                if answer.is_some() || !again || !still_leads(engine()) {
+                if answer.is_some() || !still_leads(engine()) || !self.phase.take_wake() {
                     break;
                 }
-                self.state.fetch_and(!WOKEN, Ordering::AcqRel);
                 answer = self.poll_body();
             }
             answer
@@ -202,30 +163,23 @@ impl RpcTask {
     /// After a first poll that gave no answer: lets it rest, or passes it on to who is next.
     /// Tells whether that is the executor.
     pub(crate) fn rest_inline(self: &Arc<Self>) -> bool {
-        let state = self.rest();
-        if state & BLOCKING != 0 {
-            return true;
+        match self.phase.rest() {
+            Rest::Resting => false,
+            Rest::Blocking => true,
+            Rest::StillHeld { cancelled } if self.is_to_be_dropped(cancelled) => {
+                engine().push(Job::Drop(self.clone()));
+                false
+            }
+            Rest::StillHeld { .. } => {
+                self.spawn();
+                true
+            }
         }
-        if self.is_to_be_dropped(state) {
-            engine().push(Job::Drop(self.clone()));
-            return false;
-        }
-        if state != 0 {
-            self.spawn();
-        }
-        state != 0
     }
 
     /// Hands it to the executor, which polls it as soon as it can.
     pub(crate) fn spawn(self: &Arc<Self>) {
-        let mut state = self.state.load(Ordering::Acquire);
-        loop {
-            let next = (state & !RUN) | MOVED | WOKEN;
-            match self.replace(state, next) {
-                Ok(()) => break,
-                Err(now) => state = now,
-            }
-        }
+        self.phase.move_out();
         rt::spawn(Moved(self.clone()));
     }
 
@@ -237,43 +191,30 @@ impl RpcTask {
             by: by.clone(),
             reason,
         });
-        let shielded = self.scope.has_active_shield();
-        let mut state = self.state.load(Ordering::Acquire);
-        let at_rest = loop {
-            if state & (DONE | CANCELLED) != 0 {
-                return;
-            }
-            let at_rest = state & (RUN | BLOCKING) == 0 && !shielded;
-            let next = state | CANCELLED | if at_rest { RUN } else { 0 };
-            match self.replace(state, next) {
-                Ok(()) => break at_rest,
-                Err(now) => state = now,
-            }
-        };
+        let step = self.phase.cancel(self.scope.has_active_shield());
+        if step == Cancel::Nothing {
+            return;
+        }
         self.scope.cancel_with(reason, by);
-        if at_rest {
-            self.drop_soon();
-        } else if state & BLOCKING != 0 {
-            self.send_answer(Err(self.cancelled_error()), false);
-        } else {
+        match step {
+            Cancel::Nothing => {}
+            Cancel::Drop => self.drop_soon(),
+            Cancel::Answer => self.send_answer(Err(self.cancelled_error()), false),
             // The shield may have been left meanwhile; the poll that follows will see.
-            self.wake_by_ref();
+            Cancel::Wake => self.wake_by_ref(),
         }
     }
 
-    /// Has the leader drop it, for who has set [`RUN`]. If it entered a shield just before that,
+    /// Has the leader drop it, for who holds it. If it entered a shield just before that,
     /// it is given back, and the poll that leaves the shield sees to it.
     fn drop_soon(self: &Arc<Self>) {
         if !self.scope.has_active_shield() {
             return engine().push(Job::Drop(self.clone()));
         }
-        let before = self.state.fetch_and(!RUN, Ordering::AcqRel);
-        if before & WOKEN == 0 {
-            self.wake_by_ref();
-        } else if before & MOVED != 0 {
-            self.outer.wake();
-        } else {
-            self.spawn();
+        match self.phase.give_back() {
+            GivenBack { woken: false, .. } => self.wake_by_ref(),
+            GivenBack { moved: true, .. } => self.outer.wake(),
+            GivenBack { moved: false, .. } => self.spawn(),
         }
     }
 
@@ -282,25 +223,30 @@ impl RpcTask {
         self.cancel(CancelReason::PeerLost, self.link.peer().cloned());
     }
 
-    /// Drops what it holds, as user code, and answers that it was cancelled. Only for who has
-    /// set [`RUN`].
+    /// Drops what it holds, as user code, and answers that it was cancelled. Only for who
+    /// holds it.
     pub(crate) fn drop_body(self: &Arc<Self>) {
-        let held = std::mem::replace(&mut *self.held(), Held::Nothing);
-        let dropped = self.surround(|| panics::catch(|| drop(held)));
-        if let Err(Ending::Panicked { message, location }) = dropped {
-            log::error!(
-                "a destructor of the cancelled {} panicked at {}: {message}",
-                self.export.path(),
-                location.as_deref().unwrap_or("an unknown place"),
-            );
-        }
+        self.discard();
         self.answer(Err(self.cancelled_error()), false);
         self.outer.wake();
     }
 
+    /// Drops what is held of the user's. A destructor that panics ends there.
+    fn discard(&self) {
+        let held = std::mem::replace(&mut *self.held(), Held::Nothing);
+        let dropped = self.surround(|| panics::catch(|| drop(held)));
+        if let Err(Ending::Panicked { message, location }) = dropped {
+            log::error!(
+                "a destructor of {} panicked at {}: {message}",
+                self.export.path(),
+                location.as_deref().unwrap_or("an unknown place"),
+            );
+        }
+    }
+
     /// Ends it with an answer.
     pub(crate) fn answer(&self, answer: Answer, corked: bool) {
-        self.state.fetch_or(DONE, Ordering::AcqRel);
+        self.phase.finish();
         self.leave();
         self.send_answer(answer, corked);
     }
@@ -326,7 +272,7 @@ impl RpcTask {
         engine().task_is_answered();
     }
 
-    /// Polls it once. The state holds [`RUN`].
+    /// Polls it once. Only for who holds it.
     fn poll_body(self: &Arc<Self>) -> Option<Answer> {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
@@ -340,7 +286,7 @@ impl RpcTask {
             Ok(Poll::Ready(result)) => result,
             Err(panicked) => Err(panicked),
         };
-        *self.held() = Held::Nothing;
+        self.discard();
         Some(result.map_err(|ending| self.error(ending)))
     }
 
@@ -372,8 +318,8 @@ impl RpcTask {
         self: &Arc<Self>,
         function: Box<dyn FnOnce() -> Result<Vec<u8>, Ending> + Send>,
     ) {
-        let before = self.state.fetch_or(BLOCKING, Ordering::AcqRel);
-        if before & CANCELLED != 0 {
+        let cancelled = self.phase.block();
+        if cancelled {
             return self.answer(Err(self.cancelled_error()), false);
         }
         let task = self.clone();
@@ -382,9 +328,9 @@ impl RpcTask {
             let result = result
                 .unwrap_or_else(Err)
                 .map_err(|ending| task.error(ending));
-            let before = task.state.fetch_or(DONE, Ordering::AcqRel);
+            let answered = task.phase.finish();
             task.leave();
-            if before & CANCELLED == 0 {
+            if !answered {
                 task.send_answer(result, false);
             }
         });
@@ -402,30 +348,9 @@ impl RpcTask {
         gather::during(|| self.scope.enter_poll(f))
     }
 
-    /// After a poll without an answer: gives up [`RUN`] unless something happened meanwhile that
-    /// the caller has to see to, and then tells the state.
-    fn rest(&self) -> u32 {
-        let mut state = self.state.load(Ordering::Acquire);
-        loop {
-            if state & (WOKEN | CANCELLED | BLOCKING) != 0 {
-                return state;
-            }
-            match self.replace(state, state & !RUN) {
-                Ok(()) => return 0,
-                Err(now) => state = now,
-            }
-        }
-    }
-
     /// Whether it is cancelled and nothing shields it.
-    fn is_to_be_dropped(&self, state: u32) -> bool {
-        state & CANCELLED != 0 && !self.scope.has_active_shield()
-    }
-
-    fn replace(&self, state: u32, next: u32) -> Result<(), u32> {
-        self.state
-            .compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire)
-            .map(drop)
+    fn is_to_be_dropped(&self, cancelled: bool) -> bool {
+        cancelled && !self.scope.has_active_shield()
     }
 
     fn registration(&self) -> MutexGuard<'_, Option<Registration>> {
@@ -455,19 +380,12 @@ impl RpcTask {
 
     /// The task in numbers and words.
     pub(crate) fn statistics(&self) -> TaskStatistics {
-        let state = self.state.load(Ordering::Acquire);
-        let cancelled = state & CANCELLED != 0;
         TaskStatistics {
             number: self.number,
             function: self.export.path(),
             caller: self.link.peer().cloned(),
             age: self.started.elapsed(),
-            state: match () {
-                () if cancelled && state & BLOCKING != 0 => TaskState::CancelledRunning,
-                () if cancelled => TaskState::Cancelling,
-                () if state & (RUN | BLOCKING) != 0 => TaskState::Running,
-                () => TaskState::Waiting,
-            },
+            state: self.phase.look().into(),
         }
     }
 }
@@ -478,19 +396,10 @@ impl Wake for RpcTask {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mut state = self.state.load(Ordering::Acquire);
-        loop {
-            if state & (DONE | WOKEN) != 0 {
-                return;
-            }
-            let moves = state & (RUN | MOVED) == 0;
-            let next = state | WOKEN | if moves { MOVED } else { 0 };
-            match self.replace(state, next) {
-                Ok(()) if moves => return rt::spawn(Moved(self.clone())),
-                Ok(()) if state & (MOVED | RUN) == MOVED => return self.outer.wake(),
-                Ok(()) => return,
-                Err(now) => state = now,
-            }
+        match self.phase.wake() {
+            phase::Wake::Nothing => {}
+            phase::Wake::Move => rt::spawn(Moved(self.clone())),
+            phase::Wake::Notify => self.outer.wake(),
         }
     }
 }
@@ -500,57 +409,7 @@ impl fmt::Debug for RpcTask {
         f.debug_struct("RpcTask")
             .field("number", &self.number)
             .field("function", &self.export)
-            .field("state", &self.state.load(Ordering::Relaxed))
+            .field("phase", &self.phase)
             .finish_non_exhaustive()
-    }
-}
-
-/// A task that the executor polls from now on.
-struct Moved(Arc<RpcTask>);
-
-impl Future for Moved {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let task = &self.0;
-        task.outer.register(cx.waker());
-        let mut state = task.state.load(Ordering::Acquire);
-        loop {
-            if state & DONE != 0 {
-                return Poll::Ready(());
-            }
-            if state & RUN != 0 {
-                // Somebody drops it, and wakes us when that is done.
-                return Poll::Pending;
-            }
-            match task.replace(state, (state | RUN) & !WOKEN) {
-                Ok(()) => break,
-                Err(now) => state = now,
-            }
-        }
-        if task.is_to_be_dropped(state) {
-            task.drop_body();
-            return Poll::Ready(());
-        }
-        if let Some(answer) = task.poll_body() {
-            task.answer(answer, false);
-            return Poll::Ready(());
-        }
-        let state = task.rest();
-        if state & BLOCKING != 0 {
-            return Poll::Ready(());
-        }
-        if task.is_to_be_dropped(state) {
-            task.drop_body();
-            return Poll::Ready(());
-        }
-        if state != 0 {
-            // Asked in the same step: a wake in between finds somebody polling and leaves it to us.
-            let before = task.state.fetch_and(!RUN, Ordering::AcqRel);
-            if before & WOKEN != 0 {
-                cx.waker().wake_by_ref();
-            }
-        }
-        Poll::Pending
     }
 }

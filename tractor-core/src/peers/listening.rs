@@ -1,0 +1,114 @@
+//! [`Accepting`]: the listener that peers connect to, served by the leader.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tractor_ipc::handshake::Handshake;
+use tractor_ipc::{AcceptError, Address, Listener, Socket};
+
+use super::shaking;
+use crate::actor::current_actor;
+use crate::io::{self as engine, Source, SourceKey, Watch};
+use crate::timer::{self, Timer};
+
+/// How long a listener that has run out of descriptors waits before it accepts again.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Accepts connections on the leader's thread.
+pub(super) struct Accepting {
+    listener: Listener,
+    state: Mutex<Listening>,
+}
+
+/// What the leader does with a listener.
+enum Listening {
+    /// It watches it.
+    Watched(SourceKey),
+    /// It will again in a moment: descriptors are short.
+    Paused { _until: Timer },
+    /// Nothing, from now on.
+    Stopped,
+}
+
+impl Accepting {
+    pub(super) fn start(listener: Listener) -> io::Result<Arc<Self>> {
+        let accepting = Arc::new(Self {
+            listener,
+            state: Mutex::new(Listening::Stopped),
+        });
+        // Held until the key is known, because a connection may come at once.
+        let mut state = accepting.lock();
+        *state = Listening::Watched(engine::watch(accepting.clone())?);
+        drop(state);
+        Ok(accepting)
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        self.listener.address()
+    }
+
+    pub(super) fn stop(&self) {
+        let before = std::mem::replace(&mut *self.lock(), Listening::Stopped);
+        if let Listening::Watched(key) = before {
+            engine::unwatch(key);
+        }
+    }
+
+    /// Watching on would spin: the listener stays ready as long as the connection waits.
+    fn pause(self: &Arc<Self>) -> Watch {
+        let weak = Arc::downgrade(self);
+        let timer = timer::schedule(Instant::now() + ACCEPT_BACK_OFF, move || {
+            if let Some(accepting) = weak.upgrade() {
+                accepting.resume();
+            }
+        });
+        let mut state = self.lock();
+        if matches!(*state, Listening::Watched(_)) {
+            *state = Listening::Paused { _until: timer };
+        }
+        Watch::End
+    }
+
+    fn resume(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if let Listening::Paused { .. } = *state {
+            match engine::watch(self.clone()) {
+                Ok(key) => *state = Listening::Watched(key),
+                Err(error) => log::error!("listen again: {error}"),
+            }
+        }
+    }
+
+    fn welcome(&self, socket: Socket) {
+        let Ok(actor) = current_actor() else { return };
+        if let Err(error) = shaking::start(socket, Handshake::acceptor(actor.local()), None) {
+            log::warn!("watch a connection: {error}");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Listening> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for Accepting {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    fn ready(self: Arc<Self>) -> Watch {
+        loop {
+            match self.listener.accept() {
+                Ok(Some(socket)) => self.welcome(socket),
+                Ok(None) => return Watch::Keep,
+                Err(error @ AcceptError::ForeignUser { .. }) => log::warn!("{error}"),
+                Err(AcceptError::Io(error)) => {
+                    log::warn!("accept a connection: {error}; trying again soon");
+                    return self.pause();
+                }
+            }
+        }
+    }
+}

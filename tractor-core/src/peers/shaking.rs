@@ -1,0 +1,181 @@
+//! Links to peers from the first message of the handshake to their end.
+
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::channel::oneshot;
+use tractor_ipc::handshake::{Handshake, Step};
+use tractor_ipc::limits::{HANDSHAKE_FRAME_BYTES_MAX, HANDSHAKE_MS_MAX};
+use tractor_ipc::{Address, CloseReason, FrameDecoder, Kind, Peer, Socket};
+
+use crate::actor::Actor;
+use crate::ending::Ending;
+use crate::error::Error;
+use crate::io as engine;
+use crate::io::link::{Link, LinkOwner};
+use crate::stop;
+use crate::timer::{self, Timer};
+
+/// Connects to an actor and proves and checks that both belong to one tree.
+pub(super) fn dial(
+    actor: &Actor,
+    address: &Address,
+) -> impl Future<Output = Result<(Arc<Link>, Peer), String>> + use<> {
+    let socket = Socket::connect(address).map_err(|error| error.to_string());
+    let started = socket.and_then(|socket| {
+        let (tell, told) = oneshot::channel();
+        let handshake = Handshake::initiator(actor.local());
+        let link = start(socket, handshake, Some(tell)).map_err(|error| error.to_string())?;
+        Ok((link, told))
+    });
+    async move {
+        let (link, told) = started?;
+        let close = CloseOnDrop(Some(link));
+        match told.await {
+            Ok(Ok(peer)) => Ok((close.keep(), peer)),
+            Ok(Err(reason)) => Err(reason),
+            Err(oneshot::Canceled) => Err("the peer closed the channel".to_owned()),
+        }
+    }
+}
+
+/// Closes a link whose handshake nobody waits for any more.
+struct CloseOnDrop(Option<Arc<Link>>);
+
+impl CloseOnDrop {
+    fn keep(mut self) -> Arc<Link> {
+        self.0.take().expect("it is taken only here")
+    }
+}
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if let Some(link) = self.0.take() {
+            engine::run_soon(move || link.close(&CloseReason::PeerClosed));
+        }
+    }
+}
+
+type Tell = oneshot::Sender<Result<Peer, String>>;
+
+/// Puts a fresh connection into the runtime's care; its handshake has [`HANDSHAKE_MS_MAX`].
+pub(super) fn start(
+    socket: Socket,
+    handshake: Handshake,
+    tell: Option<Tell>,
+) -> io::Result<Arc<Link>> {
+    let opening = handshake.opening();
+    let shaking = Arc::new(Mutex::new(Some(Shaking {
+        handshake,
+        tell,
+        limit: None,
+    })));
+    let decoder = FrameDecoder::new(HANDSHAKE_FRAME_BYTES_MAX);
+    let owner = Box::new(PeerOwner {
+        shaking: shaking.clone(),
+    });
+    let link = Link::start(socket, decoder, None, owner)?;
+    if let Some((kind, payload)) = opening {
+        // A hello is far smaller than a frame may be.
+        let _ = link.send(kind, 0, &payload);
+    }
+    let weak = Arc::downgrade(&link);
+    let limit = timer::schedule(
+        Instant::now() + Duration::from_millis(HANDSHAKE_MS_MAX),
+        move || {
+            if let Some(link) = weak.upgrade() {
+                let message = "the peer did not shake hands in time".to_owned();
+                link.close(&CloseReason::Os {
+                    kind: io::ErrorKind::TimedOut,
+                    message,
+                });
+            }
+        },
+    );
+    if let Some(shaking) = &mut *shaking.lock().unwrap_or_else(PoisonError::into_inner) {
+        shaking.limit = Some(limit);
+    }
+    Ok(link)
+}
+
+/// A handshake that is not over.
+struct Shaking {
+    handshake: Handshake,
+    tell: Option<Tell>,
+    limit: Option<Timer>,
+}
+
+/// Owns a link to a peer, from the handshake to the end.
+struct PeerOwner {
+    shaking: Arc<Mutex<Option<Shaking>>>,
+}
+
+impl LinkOwner for PeerOwner {
+    fn frame(&self, link: &Arc<Link>, kind: Kind, id: u64, payload: &[u8]) -> Result<(), String> {
+        if link.is_open() {
+            return match kind {
+                Kind::Stop => stop::received(link, id, payload),
+                kind => Err(format!(
+                    "a {kind:?} frame comes from a parent or a child only"
+                )),
+            };
+        }
+        let mut guard = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(shaking) = &mut *guard else {
+            return Err("the handshake has failed".to_owned());
+        };
+        match shaking.handshake.handle(kind, payload) {
+            Ok(Step::Send(kind, payload)) => {
+                // Messages of the handshake are far smaller than a frame may be.
+                let _ = link.send(kind, 0, &payload);
+            }
+            Ok(Step::SendAndDone(kind, payload, peer)) => {
+                let _ = link.send(kind, 0, &payload);
+                link.open(peer.aid.clone());
+                Shaking::end(guard, Ok(peer));
+            }
+            Ok(Step::Done(peer)) => {
+                link.open(peer.aid.clone());
+                Shaking::end(guard, Ok(peer));
+            }
+            Err(error) => {
+                if let Some((kind, payload)) = shaking.handshake.farewell() {
+                    let _ = link.send(kind, 0, &payload);
+                }
+                Shaking::end(guard, Err(error.to_string()));
+                return Err(error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn closed(&self, link: &Arc<Link>, reason: &CloseReason) {
+        let guard = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
+        Shaking::end(guard, Err(reason.to_string()));
+        if let Some(peer) = link.peer() {
+            log::debug!("the link to {peer} ended: {reason}");
+            let reason = reason.to_string();
+            link.lose_calls(Error::new(peer.clone(), Ending::LinkLost { reason }));
+        } else {
+            log::warn!("a connection was refused: {reason}");
+        }
+    }
+}
+
+impl Shaking {
+    /// Ends it, if it is not over. What it tells wakes a user's task, so the lock is given back
+    /// first.
+    fn end(mut guard: MutexGuard<'_, Option<Self>>, result: Result<Peer, String>) {
+        let over = guard.take();
+        drop(guard);
+        if let Some(Self {
+            tell: Some(tell), ..
+        }) = over
+        {
+            // Whoever wanted the link may have been cancelled; then the link is closed.
+            let _ = tell.send(result);
+        }
+    }
+}
