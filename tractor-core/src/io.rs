@@ -97,8 +97,9 @@ pub(crate) struct Engine {
     idle_awaited: AtomicBool,
     /// By index of the export.
     paces: Vec<Pace>,
-    /// With one processor, whoever waits actively keeps the other side from running.
-    one_core: bool,
+    /// With one processor, whoever waits actively keeps the other side from running. Asked by the
+    /// first who might: it takes a dozen system calls, and most actors start without waiting.
+    one_core: OnceLock<bool>,
 }
 
 #[derive(Clone)]
@@ -198,7 +199,6 @@ pub fn run_soon(f: impl FnOnce() + Send + 'static) {
 
 impl Engine {
     fn new() -> io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             started: OnceLock::new(),
             poller: Poller::new()?,
@@ -219,7 +219,7 @@ impl Engine {
                 .map_while(exports::by_index)
                 .map(|_| Pace::default())
                 .collect(),
-            one_core: cores == 1,
+            one_core: OnceLock::new(),
         })
     }
 
@@ -269,7 +269,8 @@ impl Engine {
     }
 
     pub(crate) fn is_one_core(&self) -> bool {
-        self.one_core
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        *self.one_core.get_or_init(|| cores() == 1)
     }
 
     pub(crate) fn add_link(&self, make: impl FnOnce(u64) -> Link) -> io::Result<Arc<Link>> {

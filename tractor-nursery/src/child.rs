@@ -18,6 +18,7 @@ use tractor_core::timer::{self, Timer};
 use tractor_core::{CancelReason, Cancellation, Contact, Ending, Error, current_actor};
 use tractor_ipc::{ActorId, Address, CloseReason, Kind, codec};
 
+use crate::child_main::BOOT_FAILED;
 use crate::ladder::{Action, Event, Ladder, Rung, Rungs};
 use crate::nursery::Inner;
 use crate::place;
@@ -55,6 +56,8 @@ struct State {
     /// What the child said before it exited.
     stopped: Option<Stopped>,
     status: Option<ExitStatus>,
+    /// Why the link to it closed, while it was not known to have ended.
+    link_lost: Option<String>,
     /// Whether the ladder has sent it a signal that may end it.
     signalled: bool,
     /// Set when its end was dealt with.
@@ -84,6 +87,7 @@ impl Child {
                 ready: Some(ready),
                 stopped: None,
                 status: None,
+                link_lost: None,
                 signalled: false,
                 over: false,
             }),
@@ -301,7 +305,14 @@ impl Child {
             },
             // Nobody wanted it to end, or not like this: a cancel hides no crash.
             (None, _) => {
-                let error = died(ending_of(status));
+                let lost = state.link_lost.take();
+                let lost = lost.filter(|_| {
+                    state.ready.is_none() && is_end_of_link_lost(status, state.signalled)
+                });
+                let error = died(match lost {
+                    Some(reason) => Ending::LinkLost { reason },
+                    None => ending_of(status),
+                });
                 Outcome {
                     result: Err(error.clone()),
                     error,
@@ -381,6 +392,16 @@ fn is_its_own_end(status: ExitStatus, signalled: bool) -> bool {
     }
 }
 
+/// Whether a child that nobody cancelled ended as one does whose link is lost: it left because of
+/// that, or the ladder ended it.
+fn is_end_of_link_lost(status: ExitStatus, signalled: bool) -> bool {
+    match status {
+        ExitStatus::Exited(code) => code == BOOT_FAILED,
+        ExitStatus::Signaled { signal, .. } => signalled && LADDER_SIGNALS.contains(&signal),
+        ExitStatus::Lost => false,
+    }
+}
+
 /// SIGKILL and SIGTERM.
 const LADDER_SIGNALS: [i32; 2] = [9, 15];
 
@@ -426,6 +447,12 @@ impl LinkOwner for ChildLink {
             return;
         };
         log::debug!("the link to {} ended: {reason}", child.aid);
+        {
+            let mut state = child.lock();
+            if state.status.is_none() {
+                state.link_lost = Some(reason.to_string());
+            }
+        }
         child.handle(Event::LinkClosed);
         child.conclude();
     }

@@ -21,8 +21,9 @@ use crate::runtime;
 use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
 
-/// The exit code of a child that could not become an actor.
-const BOOT_FAILED: i32 = 70;
+/// The exit code of a child that could not become an actor, or could not stay one because the link
+/// to its parent was lost.
+pub(crate) const BOOT_FAILED: i32 = 70;
 /// How long a child whose parent's link is lost has before it leaves, whatever its code does.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
 
@@ -153,7 +154,8 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
     let payload = codec::encode(&Stopped::Cancelled).expect("a number always encodes");
     // A parent that is gone needs no word.
     let _ = link.send(Kind::Stopped, 0, &payload);
-    0
+    // One that is there and has lost the link is told by the code.
+    if link.is_closed() { BOOT_FAILED } else { 0 }
 }
 
 /// Ends the process without running what a returning `main` would run after us.

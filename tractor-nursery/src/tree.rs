@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tractor_core::io::link::Link;
 use tractor_core::io::{self as engine, Source, SourceKey, Watch};
-use tractor_core::process::{Adoption, Process};
+use tractor_core::process::{Adoption, ExitStatus, Process};
 use tractor_core::services::{self, Responder, Service, ServiceId};
 use tractor_core::timer::{self, Timer};
 use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal, current_actor};
@@ -297,6 +297,14 @@ impl Watched {
 
     /// Whether it is reaped now, by us if it was ours to reap.
     fn is_reaped(&self) -> bool {
+        // As with our own children, what it started in its group goes with it, while the group's
+        // number is its own. Its parent, if there is one, does that itself.
+        let orphaned = self.process.peek_exited().ok().flatten();
+        if orphaned.is_some_and(|status| status != ExitStatus::Lost)
+            && let Err(error) = self.process.kill_group()
+        {
+            log::warn!("end the process group of {}: {error}", self.aid);
+        }
         match self.process.try_reap_adopted() {
             Ok(Adoption::Ended(status)) => {
                 log::debug!("the orphan {} {status}", self.aid);

@@ -82,7 +82,7 @@ struct Look {
 
 impl Look {
     fn after(&mut self, engine: &Engine, round: &Round) {
-        let candidate = !engine.is_one_core() && !engine.has_jobs() && round.only_answered(engine);
+        let candidate = !engine.has_jobs() && round.only_answered(engine) && !engine.is_one_core();
         self.since = candidate.then(Instant::now);
         self.wanted = candidate && self.score.worthwhile();
     }
