@@ -2,18 +2,23 @@
 //!
 //! Absolute times say little about another machine, so the same run measures plain sockets and
 //! plain processes too, and the runtime is judged by its ratio to them. A measurement is one
-//! function in a file of its own; `raw` lists those of the plain side, and [`catalogue`] says for
-//! every name what it means and what is to be reached.
+//! function in a file of its own; `raw` lists those of the plain side and `runtime` those of
+//! tractor. [`catalogue`] says for every name what it means and what is to be reached.
+//!
+//! All of it runs in the root of a tree of actors. The plain side takes no notice of that: the
+//! runtime's threads sleep while nobody calls.
 
 pub(crate) mod catalogue;
 mod machine;
 pub(crate) mod peer;
 mod raw;
 mod report;
+pub(crate) mod runtime;
 
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
+use futures::future::LocalBoxFuture;
 
 use self::machine::Machine;
 use self::report::Report;
@@ -21,14 +26,23 @@ use self::report::Report;
 /// The hidden command under which the benchmark starts this program as a second process.
 pub(crate) const PEER_COMMAND: &str = "bench-peer";
 
+/// The hidden command under which it starts this program as the root of another tree.
+pub(crate) const ROOT_COMMAND: &str = "bench-root";
+
 /// Measures one thing, several times if need be, and gives one number in the catalogue's unit.
-type Measure = fn(&Machine) -> Result<f64>;
+#[derive(Clone, Copy)]
+enum Measure {
+    /// Of plain processes and sockets.
+    Plain(fn(&Machine) -> Result<f64>),
+    /// Of actors below this one.
+    InTree(fn() -> LocalBoxFuture<'static, Result<f64>>),
+}
 
 /// A measurement and its name in the catalogue.
 type Measurement = (&'static str, Measure);
 
 /// Every measurement, in the order in which they run.
-const MEASUREMENTS: [&[Measurement]; 1] = [&raw::MEASUREMENTS];
+const MEASUREMENTS: [&[Measurement]; 2] = [&raw::MEASUREMENTS, &runtime::MEASUREMENTS];
 
 #[derive(Debug, Default, PartialEq)]
 struct Options {
@@ -37,7 +51,7 @@ struct Options {
     names: Vec<String>,
 }
 
-pub(crate) fn run(args: &[String]) -> Result<()> {
+pub(crate) async fn run(args: &[String]) -> Result<()> {
     let options = parse(args)?;
     let machine = Machine::look()?;
     eprintln!("{machine}");
@@ -46,7 +60,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut failures = Vec::new();
     for (name, measure) in chosen(&options.names)? {
         eprintln!("measuring {name}");
-        match measure(&machine) {
+        let measured = match measure {
+            Measure::Plain(measure) => measure(&machine),
+            Measure::InTree(measure) => measure().await,
+        };
+        match measured {
             Ok(value) => report.add(name, value)?,
             Err(error) => failures.push(format!("{name}: {error:#}")),
         }
@@ -109,6 +127,12 @@ fn chosen(names: &[String]) -> Result<Vec<Measurement>> {
     Ok(all().filter(|(name, _)| wanted.contains(name)).collect())
 }
 
+/// The middle value; `None` of nothing.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +181,11 @@ mod tests {
     fn an_unknown_name_is_refused() {
         assert!(chosen(&strings(&["raw_unix_rtt_ms"])).is_err());
         assert_eq!(chosen(&strings(&["raw_unix_rtt_s"])).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_median_is_the_middle_value_whatever_the_order() {
+        assert_eq!(median(vec![3.0, 1.0, 100.0]), Some(3.0));
+        assert_eq!(median(Vec::new()), None);
     }
 }

@@ -51,7 +51,11 @@ fn dispatch(args: &[String]) -> Result<()> {
     match (command.as_str(), rest) {
         // First, because the benchmark times how soon this process answers.
         (bench::PEER_COMMAND, [role, cpu]) => bench::peer::run(role, cpu),
-        ("bench", rest) => bench::run(rest),
+        (bench::ROOT_COMMAND, []) => bench::runtime::orphans::be_root(),
+        // The actors that it starts come this way too, and go no further than `tractor::run`.
+        ("bench", rest) => {
+            tractor::run(tractor::Options::default(), async || bench::run(rest).await)
+        }
         ("ci", []) => ci::run(&root()?),
         ("examples", names) => examples::run(&root()?, names),
         ("tidy", []) => tidy::run(&root()?),

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::{BLOCK_BYTES, median};
+use super::BLOCK_BYTES;
 use crate::bench::machine::{Machine, Pinned};
+use crate::bench::median;
 use crate::bench::peer::{Peer, Role};
 
 const ROUNDS: usize = 9;

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::{MESSAGE_BYTES, median};
+use super::MESSAGE_BYTES;
 use crate::bench::machine::{Machine, Pinned};
+use crate::bench::median;
 use crate::bench::peer::{Peer, Role};
 
 const ROUNDS: usize = 10_000;

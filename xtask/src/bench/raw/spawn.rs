@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use super::median;
 use crate::bench::machine::{Machine, Pinned};
+use crate::bench::median;
 use crate::bench::peer::start_ready;
 
 const ROUNDS_ONE: usize = 100;

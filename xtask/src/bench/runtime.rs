@@ -1,0 +1,65 @@
+//! The runtime's side: what a user of tractor gets, measured in the root of a tree.
+
+mod calls;
+mod grove;
+mod lives;
+mod memory;
+pub(crate) mod orphans;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use futures::FutureExt as _;
+
+use super::Measure::InTree;
+use super::Measurement;
+
+pub(super) const MEASUREMENTS: [Measurement; 10] = [
+    ("rpc_rtt_s", InTree(|| calls::round_trip().boxed_local())),
+    (
+        "rpc_tcp_rtt_s",
+        InTree(|| calls::tcp_round_trip().boxed_local()),
+    ),
+    (
+        "rpc_concurrent_64_per_s",
+        InTree(|| calls::many_in_flight().boxed_local()),
+    ),
+    ("spawn_ready_s", InTree(|| lives::ready().boxed_local())),
+    ("spawn_64_s", InTree(|| lives::many_ready().boxed_local())),
+    (
+        "cancel_reap_s",
+        InTree(|| lives::cancel_and_reap().boxed_local()),
+    ),
+    (
+        "one_cancels_all_8_s",
+        InTree(|| lives::one_cancels_all().boxed_local()),
+    ),
+    ("tree_3x3_s", InTree(|| grove::up_and_down().boxed_local())),
+    ("orphans_gone_s", InTree(|| orphans::gone().boxed_local())),
+    (
+        "idle_actor_private_bytes",
+        InTree(|| memory::of_idle_actor().boxed_local()),
+    ),
+];
+
+/// What a call of a benchmark carries: with the frame's and the call's header about as much as
+/// the plain side's message.
+type Message = [u8; 32];
+
+#[tractor::rpc]
+async fn echo(message: Message) -> Message {
+    message
+}
+
+/// The times of so many rounds, in seconds.
+async fn times(rounds: usize, round: impl AsyncFn() -> Result<f64>) -> Result<Vec<f64>> {
+    let mut times = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        times.push(round().await?);
+    }
+    Ok(times)
+}
+
+fn seconds_since(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64()
+}
