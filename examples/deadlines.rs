@@ -53,7 +53,7 @@ async fn main() -> tractor::Result<()> {
             times.is_sorted_by(|above, below| above > below)
         );
 
-        let late = tractor::timeout(Duration::from_millis(300), worker.run(never())).await;
+        let late = tractor::timeout(Duration::from_secs(1), worker.run(never())).await;
         println!(
             "{}",
             late.expect("the callee reports first")

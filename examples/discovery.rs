@@ -15,18 +15,16 @@ async fn whoami() -> String {
 /// Runs in the client, which was told of nobody.
 #[tractor::rpc]
 async fn look_around() -> tractor::Result<Vec<String>> {
-    let store = find_actor("store")
-        .await?
-        .map(|store| store.name().to_owned());
-    let nobody = find_actor("nobody").await?.is_none();
+    let store = find_actor("store").await?.is_some();
+    let nobody = find_actor("nobody").await?.is_some();
     let root = get_root().await?.run(whoami()).await?;
-    // It is not there yet; this waits until it is ready.
+    // This one is not there yet: it waits until it is.
     let late = wait_for_actor("late").await?.run(whoami()).await?;
     tractor::Ok(vec![
-        format!("{store:?}"),
-        format!("nobody: {nobody}"),
-        root,
-        late,
+        format!("store is there: {store}"),
+        format!("nobody is there: {nobody}"),
+        format!("the root says that it is {root}"),
+        format!("and who came later that it is {late}"),
     ])
 }
 
@@ -37,11 +35,11 @@ async fn main() -> tractor::Result<()> {
         let client = nursery.run_in_actor("client", look_around()).await?;
         let late = nursery.start_actor("late").await?;
         for line in client.result().await? {
-            println!("the client found {line}");
+            println!("client: {line}");
         }
         let second = nursery.start_actor("store").await?;
         let all = tractor::query_actor("store").await?;
-        println!("actors called store: {}", all.len());
+        println!("there are {} actors called store", all.len());
         let newest = find_actor("store").await?.expect("there are two");
         println!("the newest is found: {}", newest.pid() == second.pid());
         for actor in [store, second, late] {
@@ -50,6 +48,6 @@ async fn main() -> tractor::Result<()> {
         tractor::Ok(())
     })
     .await?;
-    println!("after the nursery: {:?}", find_actor("store").await?);
+    println!("one is left: {}", find_actor("store").await?.is_some());
     Ok(())
 }

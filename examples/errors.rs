@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use async_std::sync::Barrier;
+use async_std::channel::{Receiver, Sender, bounded};
 use serde::{Deserialize, Serialize};
 use tractor::prelude::*;
 
@@ -40,7 +40,7 @@ async fn load_below(table: String) -> tractor::Result<u64> {
 async fn save() -> Result<(), LoadError> {
     // A shield: the cancel of this call waits until it is over.
     let cleanup = tractor::shield(async {
-        SAVING.wait().await;
+        SAVING.0.send(()).await.expect("nobody closes it");
         let actor = current_actor().expect("it runs in an actor");
         actor.scope().cancelled().await;
     });
@@ -54,10 +54,10 @@ async fn save() -> Result<(), LoadError> {
 /// Waits until the call of `save` in the same actor is inside its shield.
 #[tractor::rpc]
 async fn until_saving() {
-    SAVING.wait().await;
+    SAVING.1.recv().await.expect("nobody closes it");
 }
 
-static SAVING: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+static SAVING: LazyLock<(Sender<()>, Receiver<()>)> = LazyLock::new(|| bounded(1));
 
 #[tractor::main]
 async fn main() -> tractor::Result<()> {

@@ -20,9 +20,7 @@ async fn main() -> tractor::Result<()> {
         println!("{}", worker.run(greet("worker".into())).await?);
         worker.cancel_actor().await?;
         // A one-shot: a process for one call.
-        let once = nursery
-            .run_in_actor("once", greet("one-shot".into()))
-            .await?;
+        let once = nursery.run_in_actor("once", greet("once".into())).await?;
         println!("{}", once.result().await?);
         Ok(())
     })

@@ -8,30 +8,21 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::path::Path;
-use std::process;
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 
-use async_std::sync::Barrier;
 use tractor::prelude::*;
 
+const EVERYBODY: [&str; 6] = [
+    "green",
+    "green-left",
+    "green-right",
+    "dry",
+    "dry-left",
+    "dry-right",
+];
+
+/// What the unlucky leaf found, in the root.
 static PIDS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
-static ALL_HERE: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(6));
-
-/// Runs in the root: takes a process down on the list, and keeps it waiting for the others.
-#[tractor::rpc]
-async fn here(pid: u32) {
-    PIDS.lock()
-        .expect("nothing panics under the lock")
-        .push(pid);
-    ALL_HERE.wait().await;
-}
-
-#[tractor::rpc]
-async fn leaf(unlucky: bool) -> tractor::Result<()> {
-    get_root().await?.run(here(process::id())).await?;
-    assert!(!unlucky, "out of luck");
-    std::future::pending().await
-}
 
 #[tractor::rpc]
 async fn branch(name: String, unlucky: bool) -> tractor::Result<()> {
@@ -42,9 +33,28 @@ async fn branch(name: String, unlucky: bool) -> tractor::Result<()> {
         nursery
             .run_in_actor(format!("{name}-right"), leaf(unlucky))
             .await?;
-        get_root().await?.run(here(process::id())).await
+        Ok(()) // here the nursery waits for its leaves
     })
     .await
+}
+
+#[tractor::rpc]
+async fn leaf(unlucky: bool) -> tractor::Result<()> {
+    if !unlucky {
+        return std::future::pending().await;
+    }
+    let mut pids = Vec::new();
+    for name in EVERYBODY {
+        pids.push(wait_for_actor(name).await?.pid());
+    }
+    get_root().await?.run(report(pids)).await?;
+    panic!("out of luck");
+}
+
+/// Runs in the root.
+#[tractor::rpc]
+fn report(pids: Vec<u32>) {
+    *PIDS.lock().expect("nothing panics under the lock") = pids;
 }
 
 #[tractor::main]

@@ -39,7 +39,8 @@ static STARTED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 /// A plain function that computes: it runs on a thread of its own in whichever actor is asked.
 #[tractor::rpc]
 fn is_prime(n: u64) -> bool {
-    n == 2 || n > 2 && n % 2 == 1 && (3..=n.isqrt()).step_by(2).all(|divisor| n % divisor != 0)
+    let mut divisors = (3..=n.isqrt()).step_by(2);
+    n == 2 || n > 2 && n % 2 == 1 && divisors.all(|divisor| !n.is_multiple_of(divisor))
 }
 
 #[tractor::rpc]
@@ -114,8 +115,12 @@ async fn test_all(numbers: &[u64], accident: bool) -> tractor::Result<()> {
         });
         let workers = try_join_all(start).await?;
         if accident {
-            let call = workers[0].run(is_prime(numbers[1]));
-            join(call, kill(&workers[0])).await.0?;
+            // It is a prime, so there is a call to run for as long as the worker lives.
+            let work = async {
+                while workers[0].run(is_prime(numbers[1])).await? {}
+                tractor::Ok(())
+            };
+            join(work, kill(&workers[0])).await.0?;
         }
         let next = &AtomicUsize::new(0);
         let work = workers

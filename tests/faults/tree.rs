@@ -38,14 +38,19 @@ pub(crate) fn hold(pid: u32) -> Process {
 }
 
 pub(crate) fn kill(process: &Process) {
-    process.signal(Signal::Kill).expect("our own processes may be killed");
+    process
+        .signal(Signal::Kill)
+        .expect("our own processes may be killed");
 }
 
 /// Waits for the process's exit without holding up the executor.
 pub(crate) async fn exited(process: Process, bound: Duration) {
     let pid = process.pid();
     let ended = async_std::task::spawn_blocking(move || process.wait_exited(Some(bound))).await;
-    assert!(ended.expect("a process can be waited for"), "process {pid} lives after {bound:?}");
+    assert!(
+        ended.expect("a process can be waited for"),
+        "process {pid} lives after {bound:?}"
+    );
 }
 
 /// Waits for what no event tells: asks every 2 ms.
@@ -68,7 +73,11 @@ pub(crate) fn assert_alone() {
     let zombies = zombie_children(&[us]);
     assert!(zombies.is_empty(), "not reaped: {zombies:?}");
     let ours = actor.address().as_ref().and_then(socket_path);
-    let known: BTreeSet<_> = ours.iter().cloned().chain(dir_of_tree().map(|dir| dir.join("lock"))).collect();
+    let known: BTreeSet<_> = ours
+        .iter()
+        .cloned()
+        .chain(dir_of_tree().map(|dir| dir.join("lock")))
+        .collect();
     let files: BTreeSet<_> = files_of_tree().difference(&known).cloned().collect();
     assert!(files.is_empty(), "left in the tree's directory: {files:?}");
 }
@@ -87,6 +96,9 @@ pub(crate) fn socket_path(address: &Address) -> Option<PathBuf> {
 }
 
 fn files_of_tree() -> BTreeSet<PathBuf> {
-    let files = dir_of_tree().and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten();
+    let files = dir_of_tree()
+        .and_then(|dir| fs::read_dir(dir).ok())
+        .into_iter()
+        .flatten();
     files.flatten().map(|entry| entry.path()).collect()
 }

@@ -1,3 +1,43 @@
-//! Roots that the tests start, watch and signal: `programs NAME`. Without a name it does nothing.
+//! Roots that the tests start, watch and signal: `programs NAME`, with a mark in the environment.
 
-fn main() {}
+use std::io::{self, Write};
+
+// How its errors and its children's ends are shown.
+mod failing;
+// What it logs.
+mod logging;
+// Whom it finds, and what its vars are.
+mod looking;
+// How it ends by signals.
+mod signalled;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // As a test target it is run by cargo as well, perhaps with a filter that is a name of ours.
+    if std::env::var_os("TRACTOR_TEST_RUN").is_none() {
+        return Ok(());
+    }
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_default();
+    let args: Vec<_> = args.collect();
+    match &*name {
+        "fails" => failing::fails()?,
+        "returns_early" => failing::returns_early()?,
+        "looks" => looking::looks(&args)?,
+        "stays" => looking::stays(&args)?,
+        "vars" => looking::vars()?,
+        "logs" => logging::logs()?,
+        "logs_much" => logging::logs_much()?,
+        "forgets_daemons" => logging::forgets_daemons()?,
+        "grows" => signalled::grows()?,
+        "resists" => signalled::resists()?,
+        "blocks" => signalled::blocks()?,
+        name => return Err(format!("there is no program `{name}`").into()),
+    }
+    Ok(())
+}
+
+/// Prints a line, whole: the tests wait for it, and several actors print at once.
+fn say(line: &str) {
+    // Whoever reads it may be gone.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}

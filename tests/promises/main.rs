@@ -12,6 +12,7 @@ mod witness;
 
 // Actors are started with what they are given, and nurseries own them.
 mod nurseries;
+mod options;
 mod spawning;
 
 // Calls reach their function and come back, whatever is wrong with them.
@@ -19,10 +20,12 @@ mod calls;
 mod refusals;
 
 // Errors tell what happened where.
+mod deaths;
 mod errors;
 mod groups;
 
 // Cancelling reaches everything it should and nothing else.
+mod blocked;
 mod cancellation;
 mod scopes;
 

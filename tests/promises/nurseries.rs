@@ -5,8 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use futures::channel::oneshot;
-use futures::future::{join, pending, select};
-use tractor::{Ending, OnExit, Portal, Refusal, checkpoint, open_nursery, open_nursery_with};
+use futures::future::{Either, join, pending, select};
+use tractor::{
+    Ending, OnExit, Portal, Refusal, checkpoint, open_nursery, open_nursery_with, shield,
+};
 
 use crate::spawning::who;
 use crate::support::{is_alive, wait_gone};
@@ -19,7 +21,10 @@ pub(crate) async fn fail(why: &str) -> Result<u8, String> {
 
 fn check_refused<T: std::fmt::Debug>(result: tractor::Result<T>, expected: &Refusal) {
     let error = result.unwrap_err();
-    assert!(matches!(error.ending(), Ending::Refused(refusal) if refusal == expected), "{error}");
+    assert!(
+        matches!(error.ending(), Ending::Refused(refusal) if refusal == expected),
+        "{error}"
+    );
 }
 
 #[tractor::test]
@@ -29,7 +34,8 @@ async fn leaving_waits_for_one_shots_and_then_for_daemons() -> tractor::Result<(
         let left = open_nursery(async |nursery| {
             let daemon = nursery.start_actor("daemon").await?;
             let once = nursery.run_in_actor("once", wait_for("go")).await?;
-            send.send((once.portal().clone(), daemon)).expect("somebody waits");
+            send.send((once.portal().clone(), daemon))
+                .expect("somebody waits");
             Ok(())
         })
         .await;
@@ -41,7 +47,10 @@ async fn leaving_waits_for_one_shots_and_then_for_daemons() -> tractor::Result<(
         once.run(tell("go")).await?;
         wait_gone(once.pid());
         assert_eq!(daemon.run(who()).await?.name, "daemon");
-        assert!(events().await.is_empty(), "the nursery waits for its daemon");
+        assert!(
+            events().await.is_empty(),
+            "the nursery waits for its daemon"
+        );
         daemon.cancel_actor().await
     };
     let (left, watched) = join(nursery, watched).await;
@@ -55,7 +64,8 @@ async fn daemons_are_cancelled_on_exit_if_wanted_but_one_shots_are_not() -> trac
     let nursery = open_nursery_with(OnExit::CancelDaemons, async |nursery| {
         let daemon = nursery.start_actor("daemon").await?;
         let once = nursery.run_in_actor("once", wait_for("go")).await?;
-        send.send((once.portal().clone(), daemon.pid())).expect("somebody waits");
+        send.send((once.portal().clone(), daemon.pid()))
+            .expect("somebody waits");
         tractor::Ok(once)
     });
     let watched = async {
@@ -96,13 +106,41 @@ async fn a_failing_child_cancels_siblings_and_block() {
     .await;
     let error = result.unwrap_err();
     assert_eq!(error.origin().name(), "failing");
-    assert!(matches!(error.ending(), Ending::Failed(user) if user.message() == "no"), "{error}");
-    assert!(error.group().is_empty(), "being cancelled is no failure: {error}");
+    assert!(
+        matches!(error.ending(), Ending::Failed(user) if user.message() == "no"),
+        "{error}"
+    );
+    assert!(
+        error.group().is_empty(),
+        "being cancelled is no failure: {error}"
+    );
     let events = events().await;
     assert_eq!(events[1], "block dropped");
     for pid in events[0].split(' ') {
         assert!(!is_alive(pid.parse().unwrap()), "{events:?}");
     }
+}
+
+#[tractor::test]
+async fn a_block_that_hears_of_the_cancel_adds_nothing_to_the_failure() {
+    let result: tractor::Result<()> = open_nursery(async |nursery| {
+        let busy = nursery.start_actor("busy").await?;
+        let gate = nursery.run_in_actor("failing", fail_after("go")).await?;
+        let gate = async {
+            busy.run(wait_for("work begins")).await?;
+            gate.portal().run(tell("go")).await
+        };
+        let (_, held) = join(gate, shield(busy.run(hold("work")))).await;
+        let held = held.expect("it shields");
+        assert!(held.as_ref().unwrap_err().is_cancelled(), "{held:?}");
+        held
+    })
+    .await;
+    let error = result.unwrap_err();
+    assert!(
+        matches!(error.ending(), Ending::Failed(user) if user.message() == "no"),
+        "{error}"
+    );
 }
 
 #[tractor::rpc]
@@ -167,13 +205,15 @@ async fn a_nursery_whose_future_is_dropped_leaves_no_child() {
     let nursery = Box::pin(open_nursery(async |nursery| {
         let first = nursery.start_actor("first").await?;
         let second = nursery.run_in_actor("second", pending_call()).await?;
-        send.send([first.pid(), second.portal().pid()]).expect("somebody waits");
+        send.send([first.pid(), second.portal().pid()])
+            .expect("somebody waits");
         pending::<tractor::Result<()>>().await
     }));
-    let started = Box::pin(pids);
-    let Ok((pids, nursery)) = select(started, nursery).await.factor_first() else { unreachable!() };
-    let pids = pids.expect("they are sent");
+    let Either::Left((pids, nursery)) = select(pids, nursery).await else {
+        panic!("the block never ends");
+    };
     drop(nursery);
+    let pids = pids.expect("they are sent");
     pids.into_iter().for_each(wait_gone);
 }
 
@@ -182,16 +222,28 @@ async fn a_start_that_is_given_up_leaves_no_process() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         for _ in 0..4 {
             let start = nursery.start_actor("given-up").into_future();
-            assert!(start.now_or_never().is_none(), "a process is not started in no time");
+            assert!(
+                start.now_or_never().is_none(),
+                "a process is not started in no time"
+            );
         }
         // What takes longer than a poll is given up further on its way.
         let mut start = nursery.start_actor("given-up-late").into_future();
         while nursery.statistics().children.is_empty() {
-            assert!((&mut start).now_or_never().is_none_or(|started| started.is_ok()));
+            assert!(
+                (&mut start)
+                    .now_or_never()
+                    .is_none_or(|started| started.is_ok())
+            );
             checkpoint().await.expect("nobody cancels this");
         }
         drop(start);
-        nursery.run_in_actor("fine", who()).await?.result().await.map(drop)
+        nursery
+            .run_in_actor("fine", who())
+            .await?
+            .result()
+            .await
+            .map(drop)
     })
     .await
 }
@@ -204,7 +256,10 @@ async fn a_cancelled_nursery_takes_no_children_and_its_block_goes_on() -> tracto
         nursery.cancel();
         assert!(nursery.is_cancelled());
         check_refused(nursery.start_actor("late").await, &Refusal::NurseryClosed);
-        check_refused(nursery.run_in_actor("late", who()).await, &Refusal::NurseryClosed);
+        check_refused(
+            nursery.run_in_actor("late", who()).await,
+            &Refusal::NurseryClosed,
+        );
         wait_gone(daemon.pid());
         note("block goes on");
         Ok(())
@@ -228,7 +283,12 @@ async fn nurseries_of_one_actor_do_not_touch_each_other() -> tractor::Result<()>
         let outside = outer.start_actor("outside").await?;
         let inner: tractor::Result<()> = open_nursery(async |inner| {
             inner.start_actor("inside").await?;
-            inner.run_in_actor("failing", fail("inside only")).await?.result().await.map(drop)
+            inner
+                .run_in_actor("failing", fail("inside only"))
+                .await?
+                .result()
+                .await
+                .map(drop)
         })
         .await;
         assert!(inner.unwrap_err().to_string().contains("inside only"));

@@ -1,1 +1,148 @@
-//! Soon.
+//! Actors and nurseries tell who is there, what runs for whom, and what went over the links.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::join;
+use tractor::{
+    Condition, TaskState, checkpoint, current_actor, get_root, nurseries, open_nursery, shield,
+};
+
+use crate::witness::{hold, note, tell, wait_for};
+
+#[tractor::rpc]
+async fn hold_in_root() -> tractor::Result<()> {
+    get_root().await?.run(hold("for a child")).await
+}
+
+#[tractor::rpc]
+async fn shielded(event: &str) {
+    note("begun");
+    shield(wait_for(event))
+        .await
+        .expect("nobody cancels the shield");
+}
+
+#[tractor::test]
+async fn an_actor_tells_its_tasks_by_caller_and_its_links_by_bytes() -> tractor::Result<()> {
+    let root = current_actor()?;
+    assert!(root.statistics().tasks.is_empty() && root.statistics().links.is_empty());
+    open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        worker.run(tell(&"x".repeat(10_000))).await?;
+        let held = async { worker.run(hold_in_root()).await };
+        let looked = async {
+            wait_for("for a child begins").await;
+            let statistics = root.statistics();
+            let [task] = &statistics.tasks[..] else {
+                panic!("{statistics:?}")
+            };
+            assert_eq!(task.function, "promises::witness::hold");
+            assert_eq!(
+                (task.caller.as_ref(), task.state),
+                (Some(worker.aid()), TaskState::Waiting)
+            );
+            assert!(task.age > Duration::ZERO && task.age < Duration::from_secs(60));
+            // One that the child is owned by, one that it made to call us.
+            let links = statistics
+                .links
+                .iter()
+                .filter(|link| &link.peer == worker.aid());
+            let links: Vec<_> = links.collect();
+            assert_eq!(links.len(), statistics.links.len(), "{statistics:?}");
+            assert_eq!(
+                links.iter().map(|link| link.tasks).sum::<usize>(),
+                1,
+                "{statistics:?}"
+            );
+            assert_eq!(
+                links.iter().map(|link| link.calls).sum::<usize>(),
+                1,
+                "{statistics:?}"
+            );
+            assert!(
+                links.iter().any(|link| link.bytes_out > 10_000),
+                "{statistics:?}"
+            );
+            assert!(
+                links
+                    .iter()
+                    .all(|link| link.bytes_in > 0 && link.age > Duration::ZERO)
+            );
+            worker.cancel_actor().await
+        };
+        let (lost, looked) = join(held, looked).await;
+        assert!(lost.unwrap_err().is_cancelled());
+        looked
+    })
+    .await?;
+    wait_for("for a child dropped").await;
+    assert!(root.statistics().links.is_empty());
+    Ok(())
+}
+
+#[tractor::test]
+async fn a_nursery_tells_its_children_and_what_they_do() -> tractor::Result<()> {
+    assert!(nurseries().is_empty());
+    open_nursery(async |nursery| {
+        assert!(nursery.statistics().children.is_empty());
+        let daemon = nursery.start_actor("daemon").await?;
+        let once = nursery.run_in_actor("once", shielded("go")).await?;
+        once.portal().run(wait_for("begun")).await?;
+        let statistics = nursery.statistics();
+        let [first, second] = &statistics.children[..] else {
+            panic!("{statistics:?}")
+        };
+        assert_eq!((&first.aid, first.pid), (daemon.aid(), daemon.pid()));
+        assert_eq!(
+            (&second.aid, second.pid),
+            (once.portal().aid(), once.portal().pid())
+        );
+        assert_eq!((first.is_daemon, second.is_daemon), (true, false));
+        assert_eq!(
+            (first.condition, second.condition),
+            (Condition::Running, Condition::Running)
+        );
+        assert_eq!(statistics.failures, 0);
+        open_nursery(async |inner| {
+            let numbers: Vec<_> = nurseries().iter().map(|nursery| nursery.number).collect();
+            assert_eq!(numbers, [statistics.number, inner.statistics().number]);
+            tractor::Ok(())
+        })
+        .await?;
+        nursery.cancel();
+        let cancelling = nursery
+            .statistics()
+            .children
+            .into_iter()
+            .find(|child| !child.is_daemon);
+        assert_eq!(
+            cancelling.map(|child| child.condition),
+            Some(Condition::Cancelling)
+        );
+        once.portal().run(tell("go")).await.ok();
+        Ok(())
+    })
+    .await?;
+    assert!(nurseries().is_empty());
+    Ok(())
+}
+
+#[tractor::test]
+async fn a_child_that_boots_says_so() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let mut start = nursery.start_actor("booting").into_future();
+        let condition = loop {
+            if let Some(started) = (&mut start).now_or_never() {
+                panic!("it was ready before it could be looked at: {started:?}");
+            }
+            if let Some(child) = nursery.statistics().children.first() {
+                break child.condition;
+            }
+            checkpoint().await.expect("nobody cancels this");
+        };
+        assert_eq!(condition, Condition::Booting);
+        start.await?.cancel_actor().await
+    })
+    .await
+}

@@ -23,9 +23,19 @@ pub(crate) async fn tell(event: &str) {
 /// Waits until it happened in the actor that it is sent to.
 #[tractor::rpc]
 pub(crate) async fn wait_for(event: &str) {
+    wait_until(event, 1).await;
+}
+
+/// Waits until it happened so often in the actor that it is sent to.
+#[tractor::rpc]
+pub(crate) async fn wait_for_times(event: &str, times: usize) {
+    wait_until(event, times).await;
+}
+
+async fn wait_until(event: &str, times: usize) {
     poll_fn(|cx| {
         let mut seen = seen();
-        if seen.events.iter().any(|other| other == event) {
+        if seen.events.iter().filter(|other| *other == event).count() >= times {
             return Poll::Ready(());
         }
         seen.wakers.push(cx.waker().clone());
@@ -62,7 +72,10 @@ struct Seen {
     wakers: Vec<Waker>,
 }
 
-static SEEN: Mutex<Seen> = Mutex::new(Seen { events: Vec::new(), wakers: Vec::new() });
+static SEEN: Mutex<Seen> = Mutex::new(Seen {
+    events: Vec::new(),
+    wakers: Vec::new(),
+});
 
 fn seen() -> MutexGuard<'static, Seen> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,5 +1,6 @@
 //! Chance that can be repeated: a seed decides every delay and order of a scenario.
 
+use std::future::Future;
 use std::time::Duration;
 
 /// A small generator of numbers (SplitMix64).
@@ -42,4 +43,9 @@ impl Chance {
     pub(crate) async fn pause(&mut self, millis: u64) {
         async_std::task::sleep(self.delay(millis)).await;
     }
+}
+
+/// Drops a future after so much time, without a deadline that would travel with its calls.
+pub(crate) async fn give_up_after<F: Future>(after: Duration, future: F) -> Option<F::Output> {
+    async_std::future::timeout(after, future).await.ok()
 }

@@ -3,8 +3,21 @@
 
 // Each test binary uses its part; naming the whole here keeps the rest from counting as unused.
 const _: fn() = || {
-    let _ = (is_alive, signal, wait_gone, program, Program::start, Program::wait_for);
-    let _ = (Program::pid, Program::end, Program::lines, scratch);
+    let _ = (
+        is_alive,
+        signal,
+        wait_gone,
+        program,
+        Program::start,
+        Program::wait_for,
+    );
+    let _ = (
+        Program::pid,
+        Program::end,
+        Program::lines,
+        Ended::signal,
+        scratch,
+    );
 };
 
 use std::ffi::OsStr;
@@ -38,8 +51,14 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 /// Waits until the process has exited, whoever its parent is.
 pub(crate) fn wait_gone(pid: u32) {
     if let Ok(process) = Process::open(pid) {
-        let gone = process.wait_exited(Some(PATIENCE)).expect("its descriptor can be polled");
-        assert!(gone, "process {pid} has not exited within {PATIENCE:?}: {:?}", process.state());
+        let gone = process
+            .wait_exited(Some(PATIENCE))
+            .expect("its descriptor can be polled");
+        assert!(
+            gone,
+            "process {pid} has not exited within {PATIENCE:?}: {:?}",
+            process.state()
+        );
     }
 }
 
@@ -87,9 +106,11 @@ pub(crate) fn program(target: &'static str) -> Command {
 fn build(target: &str) -> PathBuf {
     let mut cargo = command(env!("CARGO"));
     // As the command that README gives does, whose artefacts are then used.
-    cargo.args(["test", "--workspace", "--no-run", "--offline", "--quiet", "--test", target]);
-    cargo.args(["--message-format", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in another");
+    cargo.args(["test", "--workspace", "--offline", "--test", target]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("it lies in another");
     cargo.env("CARGO_TARGET_DIR", target_dir);
     if cfg!(feature = "__faults") {
         cargo.args(["--features", "__faults"]);
@@ -97,18 +118,35 @@ fn build(target: &str) -> PathBuf {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
+    executable(cargo, target)
+}
+
+/// Has this `cargo test` build the test target and not run it, and gives its executable.
+pub(crate) fn executable(mut cargo: Command, target: &str) -> PathBuf {
+    cargo.args(["--no-run", "--quiet", "--message-format", "json"]);
     let output = cargo.output().expect("cargo runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let (key, name) = ("\"executable\":\"", format!("/{target}-"));
-    let paths = text.split(key).skip(1).filter_map(|rest| rest.split('"').next());
-    let path = paths.into_iter().find(|path| path.contains(&name));
-    path.map(PathBuf::from).unwrap_or_else(|| {
-        panic!("cargo has not built {target}: {}", String::from_utf8_lossy(&output.stderr))
-    })
+    let mut paths = text
+        .split(key)
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    paths
+        .find(|path| path.contains(&name))
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            panic!(
+                "cargo has not built {target}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a root is no actor; whoever starts it waits for it")]
-fn command(program: impl AsRef<OsStr>) -> Command {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "neither cargo nor a root is an actor; whoever starts it waits for it"
+)]
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
@@ -158,12 +196,21 @@ impl Program {
             let lines = BufReader::new(reader).split(b'\n');
             let lines = lines.map_while(Result::ok);
             for line in lines {
-                if tell.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                if tell
+                    .send(String::from_utf8_lossy(&line).into_owned())
+                    .is_err()
+                {
                     break;
                 }
             }
         });
-        Self { child, output, seen: Vec::new(), mark, place }
+        Self {
+            child,
+            output,
+            seen: Vec::new(),
+            mark,
+            place,
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -176,9 +223,14 @@ impl Program {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = self.output.recv_timeout(left) else {
-                panic!("no line with {text:?} has come, but:\n{}", self.seen.join("\n"));
+                panic!(
+                    "no line with {text:?} has come, but:\n{}",
+                    self.seen.join("\n")
+                );
             };
-            let behind = line.split_once(text).map(|(_, behind)| behind.trim().to_owned());
+            let behind = line
+                .split_once(text)
+                .map(|(_, behind)| behind.trim().to_owned());
             self.seen.push(line);
             if let Some(behind) = behind {
                 return behind;
@@ -201,9 +253,15 @@ impl Program {
         }
         let output = self.seen.join("\n");
         let left = marked(&self.mark);
-        assert!(left.is_empty(), "it has left the processes {left:?}; its output:\n{output}");
+        assert!(
+            left.is_empty(),
+            "it has left the processes {left:?}; its output:\n{output}"
+        );
         let sockets = files_below(&self.place.0);
-        assert!(sockets.is_empty(), "it has left the files {sockets:?}; its output:\n{output}");
+        assert!(
+            sockets.is_empty(),
+            "it has left the files {sockets:?}; its output:\n{output}"
+        );
         Ended { status, output }
     }
 }
@@ -222,7 +280,9 @@ fn marked(mark: &str) -> Vec<u32> {
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_marked = |pid: &u32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes())
     };
     pids.filter(is_marked).collect()
 }

@@ -33,7 +33,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -81,8 +81,8 @@ pub(crate) struct Engine {
     pub(crate) monitor: Monitor,
     sources: Mutex<HashMap<u64, Entry>>,
     keys: AtomicU64,
-    /// Closed links whose peer's tasks may still run.
-    lingering: Mutex<Vec<Arc<Link>>>,
+    /// Closed links whose peer's tasks may still run, and then keep them.
+    lingering: Mutex<Vec<Weak<Link>>>,
     jobs: Mutex<VecDeque<Job>>,
     timers: Mutex<TimerQueue>,
     /// Whether somebody reads a link itself; one at a time in a process.
@@ -292,20 +292,21 @@ impl Engine {
 
     /// Keeps a closed link in sight as long as tasks of its peer run here.
     pub(crate) fn linger(&self, link: &Arc<Link>) {
-        self.lingering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(link.clone());
-    }
-
-    /// Closed links whose peer's tasks still run here.
-    pub(crate) fn lingering(&self) -> Vec<Arc<Link>> {
         let mut lingering = self
             .lingering
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        lingering.retain(|link| link.tasks().len() > 0);
-        lingering.clone()
+        lingering.retain(|link| link.strong_count() > 0);
+        lingering.push(Arc::downgrade(link));
+    }
+
+    /// Closed links whose peer's tasks still run here.
+    pub(crate) fn lingering(&self) -> Vec<Arc<Link>> {
+        let lingering = self
+            .lingering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lingering.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn remove(&self, key: u64, fd: BorrowedFd<'_>) {

@@ -1,8 +1,14 @@
 //! Finding actors by name: [`find_actor`], [`wait_for_actor`] and [`query_actor`].
 
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use tractor_core::io::{self, Source, SourceKey, Watch};
 use tractor_core::process::Process;
 use tractor_core::services::{self, ServiceId};
-use tractor_core::{Actor, Contact, Ending, Error, Portal, Refusal, current_actor};
+use tractor_core::{Actor, Contact, Ending, Error, Portal, Refusal, current_actor, scope};
 use tractor_ipc::codec;
 
 use crate::registrar::{Found, Request};
@@ -92,16 +98,83 @@ async fn ask(actor: &Actor, what: &'static str, request: &Request) -> Result<Vec
 async fn connect(actor: &Actor, contact: Contact) -> Result<Option<Portal>, Error> {
     let (pid, aid) = (contact.pid, contact.aid.clone());
     match Portal::connect(contact).await {
-        Ok(portal) => Ok(Some(portal)),
-        Err(error) if is_alive(pid) => Err(error),
-        Err(_) => {
-            ask(actor, "find_actor", &Request::Forget(aid)).await?;
-            Ok(None)
-        }
+        // A link that is kept may outlive its actor by a moment.
+        Ok(portal) if !has_ended(pid) => return Ok(Some(portal)),
+        Ok(_) => {}
+        // An actor lets go of its sockets a moment before it is gone.
+        Err(error) if !ends_soon(pid).await => return Err(error),
+        Err(_) => {}
+    }
+    ask(actor, "find_actor", &Request::Forget(aid)).await?;
+    Ok(None)
+}
+
+/// Whether there is no such process any more. Where that cannot be found out, for want of a
+/// descriptor, it is not so: nobody alive is ever forgotten.
+fn has_ended(pid: u32) -> bool {
+    match Process::open(pid) {
+        Ok(process) => process
+            .wait_exited(Some(Duration::ZERO))
+            .unwrap_or_default(),
+        Err(error) => error.raw_os_error() == Some(NO_SUCH_PROCESS),
     }
 }
 
-fn is_alive(pid: u32) -> bool {
-    let state = Process::open(pid).ok().and_then(|process| process.state());
-    !matches!(state, None | Some('Z' | 'X'))
+/// Waits a little for the end of a process, and tells whether it has ended.
+async fn ends_soon(pid: u32) -> bool {
+    let Ok(process) = Process::open(pid) else {
+        return has_ended(pid);
+    };
+    let (tell, told) = oneshot::channel();
+    let exit = Exit {
+        process,
+        tell: Mutex::new(Some(tell)),
+    };
+    let Ok(key) = io::watch(Arc::new(exit)) else {
+        return has_ended(pid);
+    };
+    let _watching = Watching(key);
+    scope::timeout(END_WITHIN, told)
+        .await
+        .is_ok_and(|told| told.is_ok())
+}
+
+/// How long an actor that refused a connection may take to be gone, before the refusal counts:
+/// 100 ms, hundreds of times what an exit takes.
+const END_WITHIN: Duration = Duration::from_millis(100);
+/// ESRCH.
+const NO_SUCH_PROCESS: i32 = 3;
+
+/// Tells when a process has exited.
+struct Exit {
+    process: Process,
+    tell: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Source for Exit {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+
+    fn ready(self: Arc<Self>) -> Watch {
+        let tell = self
+            .tell
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(tell) = tell {
+            // Whoever asked may have been dropped.
+            let _ = tell.send(());
+        }
+        Watch::End
+    }
+}
+
+/// Ends a watch that nobody waits for any more.
+struct Watching(SourceKey);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        io::unwatch(self.0);
+    }
 }

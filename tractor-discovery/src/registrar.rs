@@ -108,12 +108,19 @@ impl Registrar {
                     .filter(|(_, responder)| responder.is_abandoned())
                     .map(|(waiter, _)| *waiter)
                     .collect();
+                let mut abandoned = Vec::new();
                 for waiter in left {
                     state.table.abandon_waiter(waiter);
-                    state.waiting.remove(&waiter);
+                    abandoned.extend(state.waiting.remove(&waiter));
                 }
+                drop(state);
+                drop(abandoned);
             }
-            Err(Closed) => responder.fail(Ending::Refused(Refusal::Closing)),
+            Err(Closed) => {
+                // What it tells wakes a user's task.
+                drop(state);
+                responder.fail(Ending::Refused(Refusal::Closing));
+            }
         }
     }
 }

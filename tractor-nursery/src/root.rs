@@ -1,7 +1,9 @@
 //! [`run`]: the root of a tree, from its first actor to the last one reaped.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use tractor_core::actor::{AlreadyAnActor, Identity};
 use tractor_core::io as engine;
@@ -11,6 +13,7 @@ use tractor_core::process::{self, build_id};
 use tractor_core::services::ServiceId;
 use tractor_core::{
     Actor, CancelReason, Cancellation, Contact, Ending, Error, exports, fault, rt, runtime_vars,
+    scope,
 };
 use tractor_discovery::Registrar;
 use tractor_ipc::{ActorId, TreeId, TreeSecret};
@@ -27,7 +30,8 @@ use crate::{child_main, entry, runtime, signals};
 /// before it in `main` runs in each child too, with the arguments of this process.
 ///
 /// SIGINT and SIGTERM cancel the tree; when it is over the signal takes its usual effect on this
-/// process. A second one shortens the time that the tree is given, a third kills it.
+/// process. A second one shortens the time that the tree is given, a third kills it, and this
+/// process with it, whatever `body` does.
 ///
 /// # Errors
 ///
@@ -80,7 +84,6 @@ where
 struct Root {
     actor: &'static Actor,
     registrar: Arc<Registrar>,
-    place: std::cell::Cell<Option<Place>>,
 }
 
 impl Root {
@@ -137,11 +140,8 @@ impl Root {
                 .listen(address)
                 .map_err(|error| refused(format!("listen: {error}")))?;
         }
-        Ok(Self {
-            actor,
-            registrar,
-            place: std::cell::Cell::new(place),
-        })
+        *sockets() = place;
+        Ok(Self { actor, registrar })
     }
 
     /// Ends everything that is left, and waits for it.
@@ -159,12 +159,38 @@ impl Root {
         });
         self.registrar.close();
         self.actor.stop_listening();
-        drop(self.place.take());
+        drop(sockets().take());
         if let Some(signal) = signals::first() {
             signals::raise_again(signal);
         }
     }
 }
+
+/// Where the tree's sockets are: whoever ends the tree removes them.
+static SOCKETS: Mutex<Option<Place>> = Mutex::new(None);
+
+fn sockets() -> MutexGuard<'static, Option<Place>> {
+    SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends this process by the signal, whatever its own code does, when everybody below is killed.
+pub(crate) fn end_by_force(signal: i32) {
+    // On a thread of its own, because this one may be the one that reaps.
+    let ending = thread::Builder::new().name("tractor-end".to_owned());
+    let ending = ending.spawn(move || {
+        let gone = scope::timeout(FORCE_WITHIN, runtime::everybody_gone());
+        // Whoever is left dies with us. No task of the user's is polled here: it may block.
+        let _ = futures::executor::block_on(gone);
+        drop(sockets().take());
+        signals::raise_again(signal);
+    });
+    if ending.is_err() {
+        signals::raise_again(signal);
+    }
+}
+
+/// How long everybody below may take to be gone after they were killed.
+const FORCE_WITHIN: Duration = Duration::from_secs(2);
 
 fn begin(actor: &Actor, threads: usize) -> io::Result<()> {
     process::become_subreaper()?;

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM in the root: they cancel the tree; again, with less time; again, they kill.
+//! SIGINT and SIGTERM in the root: they cancel the tree; again, with less time; again, they kill,
+//! the root as well.
 //!
 //! Actors never see the terminal's Ctrl-C: each is in a process group of its own and has no
 //! terminal.
@@ -15,7 +16,7 @@ use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
-use crate::nurseries;
+use crate::{nurseries, root};
 
 /// How much time the tree has after the second signal.
 const SECOND_WITHIN: Duration = Duration::from_millis(500);
@@ -64,6 +65,7 @@ fn received(signal: i32) {
         _ => {
             nurseries::kill_all(&cancellation);
             actor.cancel(cancellation, Duration::ZERO);
+            root::end_by_force(first().unwrap_or(signal));
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum Severity {
 
 type Rule = fn(&Workspace, &mut Vec<Finding>);
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     files::header,
     files::budget,
     layers::direction,
@@ -47,6 +47,7 @@ const RULES: [Rule; 12] = [
     habits::dropped_words,
     habits::unfinished,
     documents::architecture,
+    documents::readme_blocks,
     documents::example_output,
 ];
 

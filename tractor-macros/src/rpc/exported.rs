@@ -108,6 +108,7 @@ impl<'a> Exported<'a> {
         let otherwise = self.otherwise();
         quote! {
             #(#attributes)*
+            #[allow(clippy::type_complexity, reason = "what is added to the user's type counts too")]
             #vis fn #ident #declared (#(#inputs),*) -> #call_type #bounds {
                 #otherwise
                 #body

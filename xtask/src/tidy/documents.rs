@@ -4,6 +4,7 @@ use super::Finding;
 use super::workspace::Workspace;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
+const README: &str = "README.md";
 
 /// What a word in backticks ends with when it names a file or a folder.
 const FILE_ENDINGS: [&str; 6] = [".rs", ".md", ".toml", ".out", ".snap", "/"];
@@ -44,6 +45,31 @@ fn file_names(line: &str) -> impl Iterator<Item = &str> {
         let is_path = FILE_ENDINGS.iter().any(|ending| word.ends_with(ending));
         is_path && !word.starts_with(['/', '.']) && !word.contains(pattern) && word.len() > 1
     })
+}
+
+/// Each Rust block of README.md is a part of an example, so that it compiles and stays true.
+pub(super) fn readme_blocks(workspace: &Workspace, findings: &mut Vec<Finding>) {
+    let Some(text) = workspace.files.get(README) else {
+        findings.push(Finding::fail(README, 1, "the document is missing"));
+        return;
+    };
+    let mut before = 0;
+    for (index, part) in text.split("```").enumerate() {
+        let is_example = |block: &str| {
+            let mut sources = workspace.sources.iter();
+            sources
+                .any(|source| source.path.starts_with("examples/") && source.text.contains(block))
+        };
+        // Every second part lies between two fences.
+        let block = (index % 2 == 1)
+            .then(|| part.strip_prefix("rust\n"))
+            .flatten();
+        if block.is_some_and(|block| !is_example(block)) {
+            let message = "the block is no part of an example";
+            findings.push(Finding::fail(README, before + 1, message));
+        }
+        before += part.matches('\n').count();
+    }
 }
 
 /// Each example has its output beside it, or says why not.
@@ -95,6 +121,21 @@ mod tests {
                 "ARCHITECTURE.md:1: error: does not name crate `xtask`",
                 "ARCHITECTURE.md:1: error: `gone.rs` does not exist",
             ]
+        );
+    }
+
+    #[test]
+    fn a_block_of_the_readme_is_a_part_of_an_example() {
+        let text =
+            "# a\n\n```sh\ncargo test\n```\n\n```rust\nfn a() {}\n```\n\n```rust\nfn b() {}\n```\n";
+        let files = [
+            ("README.md", text),
+            ("examples/a.rs", "//! One.\n\nfn a() {}\n"),
+            ("src/lib.rs", "//! No example.\nfn b() {}\n"),
+        ];
+        assert_eq!(
+            findings(readme_blocks, &files),
+            ["README.md:11: error: the block is no part of an example"]
         );
     }
 

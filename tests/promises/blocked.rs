@@ -1,0 +1,180 @@
+//! What does not end when it is asked is brought down, rung by rung, within a bound.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join;
+use tractor::{
+    Call, CancelReason, Condition, Ending, Liveness, checkpoint, current_actor, find_actor,
+    get_root, open_nursery, timeout,
+};
+use tractor_core::process::{Process, Signal};
+
+use crate::spawning::who;
+use crate::support::{is_alive, signal, wait_gone};
+use crate::witness::{tell, wait_for};
+
+/// The ladder's rungs are 4 s in all; the rest is for a busy machine.
+const LADDER: Duration = Duration::from_secs(15);
+
+/// Never gives its thread back.
+fn block() {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Blocks in its first poll.
+#[tractor::rpc]
+async fn block_at_once() {
+    block();
+}
+
+/// Tells the root, and then blocks a thread that polls tasks: an actor's only one, unless it was
+/// given more.
+#[tractor::rpc]
+async fn block_executor() -> tractor::Result<()> {
+    let blocked = format!("{} blocked", current_actor()?.name());
+    get_root().await?.run(tell(&blocked)).await?;
+    block();
+    Ok(())
+}
+
+/// A plain function that tells the root, and then blocks a thread for such.
+#[tractor::rpc]
+fn block_plainly() -> tractor::Result<()> {
+    futures::executor::block_on(block_executor())
+}
+
+/// Starts an actor that blocks, two levels below whoever calls.
+#[tractor::rpc]
+async fn block_below() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        nursery
+            .run_in_actor("blocked", block_executor())
+            .await?
+            .result()
+            .await
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_one_shot_past_its_deadline_is_brought_down_whatever_it_does() {
+    let begin = Instant::now();
+    let one = async |call: tractor::Call<(), tractor::Error>| {
+        let result: tractor::Result<()> = open_nursery(async |nursery| {
+            let late = nursery
+                .run_in_actor("late", call)
+                .deadline(Duration::from_millis(100));
+            late.await?.result().await
+        })
+        .await;
+        let error = result.unwrap_err();
+        assert_eq!(error.origin().name(), "late");
+        let Ending::Cancelled {
+            reason: CancelReason::Deadline,
+            ..
+        } = error.ending()
+        else {
+            panic!("{error}");
+        };
+    };
+    join(one(block_executor()), one(block_plainly())).await;
+    assert!(begin.elapsed() < LADDER, "{:?}", begin.elapsed());
+}
+
+#[tractor::test]
+async fn a_deadline_that_is_met_changes_nothing() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let quick = nursery
+            .run_in_actor("quick", who())
+            .deadline(Duration::from_secs(50))
+            .await?;
+        assert_eq!(quick.result().await?.name, "quick");
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn blocked_code_two_levels_down_ends_with_the_nursery() -> tractor::Result<()> {
+    let begin = Instant::now();
+    let pid = open_nursery(async |nursery| {
+        nursery.run_in_actor("middle", block_below()).await?;
+        wait_for("blocked blocked").await;
+        let blocked = find_actor("blocked").await?.expect("it is ready");
+        nursery.cancel();
+        tractor::Ok(blocked.pid())
+    })
+    .await?;
+    assert!(!is_alive(pid));
+    assert!(begin.elapsed() < LADDER, "{:?}", begin.elapsed());
+    Ok(())
+}
+
+#[tractor::test]
+async fn a_stopped_child_is_killed_when_it_is_cancelled() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let stopped = nursery.start_actor("stopped").await?;
+        signal(stopped.pid(), Signal::Stop);
+        let process = Process::open(stopped.pid()).expect("it is there");
+        while process.state() != Some('T') {
+            checkpoint().await.expect("nobody cancels this");
+        }
+        let within = Duration::from_millis(200);
+        assert_eq!(stopped.probe(within).await, Liveness::Stopped);
+        assert_eq!(
+            nursery.statistics().children[0].condition,
+            Condition::Running
+        );
+        nursery.cancel();
+        wait_gone(stopped.pid());
+        Ok(())
+    })
+    .await
+}
+
+/// That its runtime answers, and hears of its end, while its code blocks.
+async fn check_answers<E: tractor::Failure>(call: Call<(), E>, blocked: impl Future) {
+    let result: tractor::Result<()> = open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        let asked = async {
+            blocked.await;
+            let alive = worker.probe(Duration::from_secs(10)).await;
+            assert!(matches!(alive, Liveness::Answering { .. }), "{alive:?}");
+            worker.cancel_actor().await
+        };
+        let (lost, asked) = join(worker.run(call), asked).await;
+        assert!(lost.is_err_and(|error| error.is_cancelled()));
+        asked
+    })
+    .await;
+    result.expect("being cancelled is no failure");
+}
+
+#[tractor::test]
+async fn a_blocked_actor_answers_its_runtimes_questions() {
+    check_answers(block_executor(), wait_for("worker blocked")).await;
+}
+
+#[tractor::test]
+async fn an_actor_that_is_blocked_by_plain_code_answers() {
+    check_answers(block_plainly(), wait_for("worker blocked")).await;
+}
+
+#[tractor::test]
+async fn an_actor_that_is_blocked_in_a_first_poll_answers() {
+    check_answers(block_at_once(), async {}).await;
+}
+
+#[tractor::test]
+async fn a_scope_around_a_nursery_waits_for_the_ladder() {
+    let mut pid = 0;
+    let nursery = open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        pid = worker.pid();
+        worker.run(block_plainly()).await
+    });
+    let ended = timeout(Duration::from_millis(500), nursery).await;
+    assert!(pid != 0 && !is_alive(pid), "{ended:?}");
+}
