@@ -146,6 +146,22 @@ impl RpcTask {
         self.phase.look().cancelled
     }
 
+    /// When it was entered.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Polls it on the executor, and notes how long the first poll takes: the average is what
+    /// gives a function back the right to be polled by the leader.
+    fn poll_moved(self: &Arc<Self>) -> Option<Answer> {
+        let first = matches!(*self.held(), Held::Args(_)).then(Instant::now);
+        let answer = self.poll_body();
+        if let (Some(begin), Some(pace)) = (first, engine().pace(self.index)) {
+            pace.took(begin.elapsed());
+        }
+        answer
+    }
+
     /// Polls it for the first time, on the leader's thread, as user code.
     pub(crate) fn poll_inline(self: &Arc<Self>) -> Option<Answer> {
         rt::poll_as_task(|| {
@@ -276,11 +292,7 @@ impl RpcTask {
     fn poll_body(self: &Arc<Self>) -> Option<Answer> {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
-        let first = matches!(*self.held(), Held::Args(_)).then(Instant::now);
         let polled = self.surround(|| panics::catch(|| self.poll_held(&mut cx)));
-        if let (Some(begin), Some(pace)) = (first, engine().pace(self.index)) {
-            pace.took(begin.elapsed());
-        }
         let result = match polled {
             Ok(Poll::Pending) => return None,
             Ok(Poll::Ready(result)) => result,

@@ -263,6 +263,11 @@ impl Engine {
         self.start.elapsed()
     }
 
+    /// A moment on the engine's own clock.
+    pub(crate) fn time_of(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.start)
+    }
+
     /// What is known about how fast an export's first poll is.
     pub(crate) fn pace(&self, export: u32) -> Option<&Pace> {
         self.paces.get(export as usize)

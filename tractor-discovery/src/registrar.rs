@@ -71,6 +71,11 @@ impl Registrar {
         Ok(())
     }
 
+    /// An actor is about to end: it is not handed out any more.
+    pub fn leaving(&self, aid: &ActorId) {
+        self.lock().table.unregister(aid);
+    }
+
     /// An actor has ended: it is never handed out again.
     pub fn gone(&self, aid: &ActorId) {
         self.lock().table.actor_gone(aid);

@@ -235,9 +235,12 @@ pub(crate) async fn start(
         },
     );
     let linked = link(&child, socket, &Spec::Actor(Box::new(spec)));
-    engine::watch(Arc::new(ExitWatch(child.clone())))
-        .map_err(|error| not_spawned(error.to_string()))?;
+    // Before its end can be heard of, which takes it out again.
     inner.enter(&child);
+    if let Err(error) = engine::watch(Arc::new(ExitWatch(child.clone()))) {
+        inner.child_gone(&child);
+        return Err(not_spawned(error.to_string()));
+    }
     drop(starting);
     let link = linked.map_err(|error| not_spawned(error.to_string()))?;
     let contact: Contact = match told.await {

@@ -171,6 +171,10 @@ impl Tree {
                 cancellation,
                 remaining,
             } => {
+                // Nobody finds it any more: it refuses calls.
+                if let Some(registrar) = &self.registrar {
+                    registrar.leaving(&aid);
+                }
                 // Its parent sees to it that it ends; the others only hear of it.
                 if let Some(link) = from.filter(|link| link.peer() == Some(&aid)) {
                     link.cancel_peer(&cancellation, remaining);

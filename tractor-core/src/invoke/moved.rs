@@ -27,7 +27,7 @@ impl Future for Moved {
             task.drop_body();
             return Poll::Ready(());
         }
-        if let Some(answer) = task.poll_body() {
+        if let Some(answer) = task.poll_moved() {
             task.answer(answer, false);
             return Poll::Ready(());
         }

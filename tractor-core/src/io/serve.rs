@@ -164,7 +164,7 @@ pub(super) fn read_for_waiter(link: &Link, decoder: &mut Reader<'_>) -> Option<b
 fn may_inline(engine: &Engine, task: &RpcTask, round: &Round) -> bool {
     let quick = engine
         .pace(task.export_index())
-        .is_some_and(|pace| pace.is_quick(engine.now()));
+        .is_some_and(|pace| pace.is_quick(engine.time_of(task.started())));
     if !quick || !task.may_inline() || round.user >= ROUND_USER {
         return false;
     }
@@ -184,14 +184,15 @@ fn first_poll(
     round: &mut Round,
     cork: Option<&mut Cork>,
 ) -> Role {
-    let begin = Instant::now();
     let (answer, role) = user_code(engine, || task.poll_inline());
-    let took = begin.elapsed();
+    // It was entered a moment ago: one look at the clock less for every call.
+    let took = task.started().elapsed();
     round.user += took;
-    if role == Role::Lost
-        && let Some(pace) = engine.pace(task.export_index())
-    {
-        pace.held_up(engine.now());
+    if let Some(pace) = engine.pace(task.export_index()) {
+        pace.took(took);
+        if role == Role::Lost {
+            pace.held_up(engine.now());
+        }
     }
     match answer {
         Some(answer) => {

@@ -142,7 +142,12 @@ pub(in crate::process) fn drop_controlling_terminal() -> io::Result<()> {
 
 /// Sets the name that is shown for the whole process, whichever thread calls.
 pub(in crate::process) fn set_main_thread_name(name: &str) -> io::Result<()> {
-    // prctl would name the calling thread.
+    if is_main_thread()
+        && let Ok(name) = std::ffi::CString::new(name)
+    {
+        return Ok(rustix::thread::set_name(&name)?);
+    }
+    // The call above would name the calling thread.
     fs::write("/proc/self/comm", name)
 }
 
