@@ -1,1 +1,34 @@
-//! Being written.
+//! Everything that can go wrong: each fault of the list, by its number, made to happen to real
+//! processes.
+//!
+//! | numbers | where |
+//! |---|---|
+//! | 1, 32, 33 | `birth`: children that are not born, or not whole |
+//! | 2, 3, 5, 7, 11, 34, 40, 45, 46, 48, 54 | `death`: processes that die, alone and together |
+//! | 12, 13, 15, 16 | `standstill`: processes that are stopped, blocked or deaf |
+//! | 18, 20 to 27 | `strangers`: what connects to an actor's socket and is no peer |
+//! | 23, 28 to 30 | `wire`: peers that say the wrong thing |
+//! | 31, 32, 47 | `shortage`: no descriptors left, far too many bytes |
+//! | 41, 42 | `registry`: names |
+//! | 8, 9, 14, 36 to 40, 43, 49 | `roots`: whole programs that are killed, stopped, cut off |
+//!
+//! Every test ends with the sweep. Those of the list that are not here belong to streams,
+//! terminals, TCP and other hosts, and have their tests where these are.
+
+mod birth;
+mod death;
+mod raw;
+mod registry;
+mod roots;
+mod shortage;
+mod standstill;
+mod strangers;
+mod wire;
+
+// What the actors run, and the sweep.
+mod calls;
+mod tree;
+
+// Programs that run as roots of their own.
+#[path = "../support/mod.rs"]
+mod support;

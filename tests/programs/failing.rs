@@ -1,4 +1,5 @@
-//! A main that returns an error, and one that does not lead to the runtime in its children.
+//! A main that returns an error, one that panics, and one that does not lead to the runtime in
+//! its children.
 
 use std::future::pending;
 
@@ -27,6 +28,15 @@ pub(crate) async fn fails() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let loader = nursery.run_in_actor("loader", load("prices".to_owned()));
         loader.await?.result().await.map(drop)
+    })
+    .await
+}
+
+#[tractor::main]
+pub(crate) async fn panics() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        nursery.start_actor("daemon").await?;
+        panic!("the root panics");
     })
     .await
 }

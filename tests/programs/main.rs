@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<_> = args.collect();
     match &*name {
         "fails" => failing::fails()?,
+        "panics" => failing::panics()?,
         "returns_early" => failing::returns_early()?,
         "looks" => looking::looks(&args)?,
         "stays" => looking::stays(&args)?,

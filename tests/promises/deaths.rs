@@ -115,6 +115,15 @@ async fn a_death_from_two_hops_away_tells_its_way() {
 }
 
 #[test]
+fn a_root_that_panics_leaves_nobody_and_exits_as_any_program() {
+    let mut command = program("programs");
+    command.arg("panics");
+    let ended = Program::start(command).end();
+    assert_eq!(ended.status.code(), Some(101), "{}", ended.output);
+    check_text(&ended.output, &["the root panics"]);
+}
+
+#[test]
 fn a_child_whose_main_does_not_lead_to_the_runtime_died_before_it_was_ready() {
     let mut command = program("programs");
     command.arg("returns_early");

@@ -124,6 +124,14 @@ fn the_environment_has_the_last_word_on_the_trees_level() {
 }
 
 #[test]
+fn an_environment_that_is_not_understood_is_told_at_the_start() {
+    let ended = run("logs", Some("programs=loud"));
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+    let told = "read log filter `programs=loud`: `programs=loud` is not of the form";
+    assert!(ended.output.contains(told), "{}", ended.output);
+}
+
+#[test]
 fn lines_of_several_actors_do_not_mix() {
     let ended = run("logs_much", None);
     let lines = lines(&ended);

@@ -1,7 +1,7 @@
 //! What a child is given: environment, directory, output, name and threads.
 
 use std::fs;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::sync::{Barrier, OnceLock};
 
@@ -166,6 +166,34 @@ async fn output_and_errors_go_where_they_are_sent() -> tractor::Result<()> {
     );
     assert_eq!(err, "to the errors\n");
     Ok(())
+}
+
+#[tractor::test]
+async fn a_pipe_that_nobody_would_read_is_refused() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let start = nursery.start_actor("piped").stdout(StdioSpec::Pipe);
+        let refused = start.await.unwrap_err();
+        assert!(
+            refused.to_string().contains("'piped' was not started"),
+            "{refused}"
+        );
+        // With an end of one's own it comes as it is written.
+        let (mut reader, writer) = io::pipe().expect("a descriptor is free");
+        let writer = StdioSpec::Fd(writer.into());
+        let printed = nursery
+            .run_in_actor("printer", print())
+            .stdout(StdioSpec::Null)
+            .stderr(writer)
+            .await?;
+        printed.result().await?;
+        let mut text = String::new();
+        reader
+            .read_to_string(&mut text)
+            .expect("it ends with the printer");
+        assert_eq!(text, "to the errors\n");
+        Ok(())
+    })
+    .await
 }
 
 #[tractor::test]

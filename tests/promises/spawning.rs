@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use futures::executor::block_on;
 use futures::future::{join_all, try_join_all};
 use serde::{Deserialize, Serialize};
-use tractor::{Ending, current_actor, open_nursery};
+use tractor::{Ending, Options, Refusal, current_actor, find_actor, get_root, open_nursery};
 
 use crate::support;
 
@@ -217,4 +218,34 @@ async fn what_the_system_refuses_to_start_is_an_error_with_its_reason() -> tract
         Ok(())
     })
     .await
+}
+
+#[tractor::test]
+async fn a_process_is_a_root_only_once() -> tractor::Result<()> {
+    let again: tractor::Result<()> = tractor::run(Options::default(), async || Ok(()));
+    let refused = again.unwrap_err();
+    assert!(
+        refused.to_string().contains("is an actor already"),
+        "{refused}"
+    );
+    assert_eq!(tower(1).await?.len(), 2, "it goes on as what it is");
+    Ok(())
+}
+
+#[test]
+fn outside_of_an_actor_everything_says_that_there_is_none() {
+    let check = |error: tractor::Error| {
+        let none = matches!(error.ending(), Ending::Refused(Refusal::NotAnActor));
+        assert!(
+            none && error.to_string().contains("tractor::main"),
+            "{error}"
+        );
+    };
+    check(current_actor().unwrap_err());
+    check(block_on(find_actor("worker")).unwrap_err());
+    check(block_on(get_root()).unwrap_err());
+    let nursery: tractor::Result<()> = block_on(open_nursery(async |_| Ok(())));
+    check(nursery.unwrap_err());
+    // The function itself needs none.
+    assert_eq!(block_on(crate::calls::greet("you")), "hello you");
 }

@@ -146,7 +146,7 @@ fn each_failure_is_told_with_what_its_tree_has_printed() {
         "hangs",
         &[
             "hanging",
-            "did not end within 2s; still there: ",
+            "did not end within 4s; still there: ",
             "'idler' (pid ",
         ],
     );

@@ -317,17 +317,20 @@ async fn chat(times: u64) -> tractor::Result<()> {
 /// cannot hear of it, is gone as well.
 pub(crate) async fn t39_orphan_that_hears_nothing_is_gone(seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
+    let mut watching = None;
     let ended = open_nursery(async |nursery| {
         let middle = nursery.start_actor("middle").await?;
         let _tree = async_std::task::spawn(middle.run(start_blocked("orphan".into())));
         let orphan = tractor::wait_for_actor("orphan").await?;
         let (middle, orphan) = (hold(middle.pid()), hold(orphan.pid()));
         chance.pause(20).await;
+        // This block is cancelled when the death is told.
+        watching = Some(async_std::task::spawn(exited(orphan, PROMPT)));
         kill(&middle);
-        exited(orphan, PROMPT).await;
         std::future::pending::<tractor::Result<()>>().await
     })
     .await;
+    watching.expect("it was killed").await;
     let error = ended.expect_err("the middle was killed");
     assert_eq!(
         (error.signal(), error.origin().name()),

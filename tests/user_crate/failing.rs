@@ -54,7 +54,7 @@ async fn leaks_a_descriptor() {
     std::mem::forget(File::open("/dev/zero").unwrap());
 }
 
-#[tractor::test(timeout = 2)]
+#[tractor::test(timeout = 4)]
 async fn hangs() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         nursery.start_actor("idler").await?;

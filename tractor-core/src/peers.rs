@@ -5,6 +5,8 @@
 mod listening;
 // The handshake, and the link after it.
 mod shaking;
+// Which refusals are logged.
+mod complaints;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -26,6 +26,9 @@ use crate::timer;
 /// the acknowledgement.
 pub const CANCEL_WITHIN: Duration = Duration::from_millis(4000);
 
+/// ESRCH.
+const NO_SUCH_PROCESS: i32 = 3;
+
 /// What one holds of another actor: calls its functions, asks it to end, asks whether it lives.
 ///
 /// Cloning counts a reference. A portal does not keep its actor alive; calls through a portal of
@@ -249,13 +252,12 @@ impl Portal {
                 after: begin.elapsed(),
             },
             Some(Err(oneshot::Canceled)) => Liveness::Gone,
-            None => match Process::open(self.pid())
-                .ok()
-                .and_then(|process| process.state())
-            {
-                Some('T' | 't') => Liveness::Stopped,
-                Some('Z' | 'X') | None => Liveness::Gone,
-                Some(_) => Liveness::Silent,
+            None => match Process::open(self.pid()) {
+                Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => Liveness::Gone,
+                Ok(process) if process.has_exited() => Liveness::Gone,
+                Ok(process) if matches!(process.state(), Some('T' | 't')) => Liveness::Stopped,
+                // It is there, or we have no descriptor to find that out.
+                Ok(_) | Err(_) => Liveness::Silent,
             },
         }
     }

@@ -113,9 +113,7 @@ async fn connect(actor: &Actor, contact: Contact) -> Result<Option<Portal>, Erro
 /// descriptor, it is not so: nobody alive is ever forgotten.
 fn has_ended(pid: u32) -> bool {
     match Process::open(pid) {
-        Ok(process) => process
-            .wait_exited(Some(Duration::ZERO))
-            .unwrap_or_default(),
+        Ok(process) => process.has_exited(),
         Err(error) => error.raw_os_error() == Some(NO_SUCH_PROCESS),
     }
 }

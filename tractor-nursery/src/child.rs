@@ -18,7 +18,7 @@ use tractor_core::timer::{self, Timer};
 use tractor_core::{CancelReason, Cancellation, Contact, Ending, Error, current_actor};
 use tractor_ipc::{ActorId, Address, CloseReason, Kind, codec};
 
-use crate::child_main::BOOT_FAILED;
+use crate::child_main::LINK_LOST;
 use crate::ladder::{Action, Event, Ladder, Rung, Rungs};
 use crate::nursery::Inner;
 use crate::place;
@@ -396,7 +396,7 @@ fn is_its_own_end(status: ExitStatus, signalled: bool) -> bool {
 /// that, or the ladder ended it.
 fn is_end_of_link_lost(status: ExitStatus, signalled: bool) -> bool {
     match status {
-        ExitStatus::Exited(code) => code == BOOT_FAILED,
+        ExitStatus::Exited(code) => code == LINK_LOST,
         ExitStatus::Signaled { signal, .. } => signalled && LADDER_SIGNALS.contains(&signal),
         ExitStatus::Lost => false,
     }
@@ -459,6 +459,13 @@ impl LinkOwner for ChildLink {
 
     fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
         if let Some(child) = self.0.upgrade() {
+            child.cancel(cancellation, remaining);
+        }
+    }
+
+    fn is_cancelling(&self, cancellation: &Cancellation, remaining: Duration) {
+        // One that was asked by us names its own share of the time, which is less than ours.
+        if let Some(child) = self.0.upgrade().filter(|child| !child.was_cancelled()) {
             child.cancel(cancellation, remaining);
         }
     }

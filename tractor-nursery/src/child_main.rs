@@ -21,9 +21,11 @@ use crate::runtime;
 use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
 
-/// The exit code of a child that could not become an actor, or could not stay one because the link
-/// to its parent was lost.
-pub(crate) const BOOT_FAILED: i32 = 70;
+/// The exit code of a child that could not become an actor.
+const BOOT_FAILED: i32 = 70;
+/// The exit code of an actor that ends because it lost the link to its parent. Programs rarely use
+/// it themselves, so a parent that lost the link too can tell.
+pub(crate) const LINK_LOST: i32 = 171;
 /// How long a child whose parent's link is lost has before it leaves, whatever its code does.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
 
@@ -155,7 +157,7 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
     // A parent that is gone needs no word.
     let _ = link.send(Kind::Stopped, 0, &payload);
     // One that is there and has lost the link is told by the code.
-    if link.is_closed() { BOOT_FAILED } else { 0 }
+    if link.is_closed() { LINK_LOST } else { 0 }
 }
 
 /// Ends the process without running what a returning `main` would run after us.
@@ -208,7 +210,7 @@ impl LinkOwner for ParentLink {
         // a parent that only closed the link kills it soon. This is for neither.
         Timer::forget(timer::schedule(Instant::now() + 2 * ORPHAN_GRACE, || {
             log::warn!("the actor leaves because its parent is gone");
-            leave(BOOT_FAILED)
+            leave(LINK_LOST)
         }));
     }
 }

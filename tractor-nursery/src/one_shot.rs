@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use serde::Serialize;
 use tractor_core::process::StdioSpec;
 use tractor_core::runtime_vars;
@@ -81,9 +83,17 @@ where
             let inner = nursery.inner.clone();
             inner.one_shot_begins();
             let pending = PendingOneShot(Some(nursery.clone()));
-            let begin = Instant::now();
-            let (portal, child) = start::start(inner, options, Role::OneShot).await?;
-            begin_call(portal, child, call, (pending, begin, deadline))
+            let at = deadline.and_then(|after| Instant::now().checked_add(after));
+            let name = options.name.clone();
+            let start = start::start(inner.clone(), options, Role::OneShot);
+            let Some(started) = by_deadline(at, start).await else {
+                // Dropping the start has killed the process.
+                let error = late(ActorId::fresh(name));
+                inner.fail(error.clone());
+                return Err(error);
+            };
+            let (portal, child) = started?;
+            begin_call(portal, child, call, (pending, at))
         })
     }
 }
@@ -92,18 +102,17 @@ fn begin_call<T, E: Failure>(
     portal: Portal,
     child: Arc<Child>,
     call: Call<T, E>,
-    (pending, begin, deadline): (PendingOneShot, Instant, Option<Duration>),
+    (pending, deadline): (PendingOneShot, Option<Instant>),
 ) -> Result<OneShot<T>, Error> {
     let shared = Arc::new(Shared::default());
-    if let Some(at) = deadline.and_then(|after| begin.checked_add(after)) {
+    if let Some(at) = deadline {
         let (child, weak) = (child.clone(), Arc::downgrade(&shared));
         let nursery = pending.0.clone();
         let timer = timer::schedule(at, move || {
             let Some(shared) = weak.upgrade() else { return };
             let reason = CancelReason::Deadline;
             let cancellation = Cancellation { by: None, reason };
-            let ending = Ending::Cancelled { by: None, reason };
-            let error = Error::new(child.aid.clone(), ending).with_pid(child.pid());
+            let error = late(child.aid.clone()).with_pid(child.pid());
             if let Some(nursery) = nursery.filter(|_| !shared.is_done()) {
                 nursery.inner.fail(error.clone());
                 child.cancel(&cancellation, Duration::MAX);
@@ -116,7 +125,8 @@ fn begin_call<T, E: Failure>(
     let (path, aid) = (call.export().path(), child.aid.clone());
     let result = shared.clone();
     let one_shot = child.clone();
-    portal.start(&call, move |answer| {
+    let useless = child.clone();
+    let sent = portal.start(&call, move |answer| {
         // The order matters: the block is cancelled before it could hear of the failure.
         if let Err(error) = &answer
             && let Some(nursery) = &pending.0
@@ -135,7 +145,13 @@ fn begin_call<T, E: Failure>(
             Duration::MAX,
         );
         drop(pending);
-    })?;
+    });
+    if let Err(error) = sent {
+        // It would wait for ever for a call that cannot be made.
+        let reason = CancelReason::Dropped;
+        useless.kill(&Cancellation { by: None, reason });
+        return Err(error);
+    }
     Ok(OneShot {
         portal,
         shared,
@@ -143,6 +159,25 @@ fn begin_call<T, E: Failure>(
         path,
         aid,
     })
+}
+
+/// Waits for `future` until `at`; `None` if that is over first.
+async fn by_deadline<F: Future>(at: Option<Instant>, future: F) -> Option<F::Output> {
+    let Some(at) = at else {
+        return Some(future.await);
+    };
+    let (tell, told) = oneshot::channel::<()>();
+    let _timer = timer::schedule(at, move || drop(tell));
+    match select(pin!(future), told).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// The failure of a one-shot whose deadline passed.
+fn late(aid: ActorId) -> Error {
+    let reason = CancelReason::Deadline;
+    Error::new(aid, Ending::Cancelled { by: None, reason })
 }
 
 /// Whether a one-shot failed only because this actor cancelled it.

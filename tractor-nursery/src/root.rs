@@ -182,7 +182,7 @@ pub(crate) fn end_by_force(signal: i32) {
     // On a thread of its own, because this one may be the one that reaps.
     let ending = thread::Builder::new().name("tractor-end".to_owned());
     let ending = ending.spawn(move || {
-        let gone = scope::timeout(FORCE_WITHIN, runtime::everybody_gone());
+        let gone = scope::timeout(FORCE_WITHIN, runtime::nobody_below());
         // Whoever is left dies with us. No task of the user's is polled here: it may block.
         let _ = futures::executor::block_on(gone);
         drop(sockets().take());

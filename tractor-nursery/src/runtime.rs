@@ -49,6 +49,11 @@ pub(crate) async fn everybody_gone() {
         }
     })
     .await;
+    nobody_below().await;
+}
+
+/// Waits until every process below this actor is reaped, although its own code may go on.
+pub(crate) async fn nobody_below() {
     let Ok(runtime) = runtime() else { return };
     poll_fn(|cx| {
         if runtime.tree.is_empty(cx.waker()) {

@@ -108,13 +108,15 @@ macro_rules! child_options {
             self
         }
 
-        /// Says where the child's standard output goes instead of ours.
+        /// Says where the child's standard output goes instead of ours. For a pipe give it an end of
+        /// one, as [`StdioSpec::Fd`].
         pub fn stdout(mut self, stdout: StdioSpec) -> Self {
             self.options.stdout = stdout;
             self
         }
 
-        /// Says where the child's standard error goes instead of ours.
+        /// Says where the child's standard error goes instead of ours. For a pipe give it an end of
+        /// one, as [`StdioSpec::Fd`].
         pub fn stderr(mut self, stderr: StdioSpec) -> Self {
             self.options.stderr = stderr;
             self
@@ -196,6 +198,13 @@ pub(crate) async fn start(
     let not_spawned = |reason: String| Error::new(aid.clone(), Ending::NotSpawned { reason });
     if let Some(error) = options.bad_var.take() {
         return Err(not_spawned(error.to_string()));
+    }
+    if [&options.stdout, &options.stderr]
+        .iter()
+        .any(|to| matches!(to, StdioSpec::Pipe))
+    {
+        let reason = "nobody would read the other end of its pipe: make one, and give it an end";
+        return Err(not_spawned(reason.to_owned()));
     }
     check_limits(actor).map_err(not_spawned)?;
     inner.begin_start()?;

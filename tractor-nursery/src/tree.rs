@@ -177,7 +177,7 @@ impl Tree {
                 }
                 // Its parent sees to it that it ends; the others only hear of it.
                 if let Some(link) = from.filter(|link| link.peer() == Some(&aid)) {
-                    link.cancel_peer(&cancellation, remaining);
+                    link.peer_is_cancelling(&cancellation, remaining);
                 }
             }
             Report::Gone { aid } => {
@@ -296,7 +296,7 @@ struct Watched {
 
 impl Watched {
     fn has_ended(&self) -> bool {
-        matches!(self.process.state(), None | Some('Z' | 'X'))
+        self.process.has_exited()
     }
 
     /// Whether it is reaped now, by us if it was ours to reap.
@@ -316,7 +316,7 @@ impl Watched {
             }
             Ok(Adoption::Running) => false,
             // Its parent is there and will reap it, or has.
-            Ok(Adoption::NotOurs) => self.process.state().is_none(),
+            Ok(Adoption::NotOurs) => self.has_ended() && self.process.state().is_none(),
             Err(error) => {
                 log::error!("reap {}: {error}", self.aid);
                 false
@@ -331,10 +331,10 @@ impl Source for Watched {
     }
 
     fn ready(self: Arc<Self>) -> Watch {
-        if let Some(tree) = self.tree.upgrade()
-            && self.is_reaped()
-        {
-            tree.gone(&self.aid);
+        if let Some(tree) = self.tree.upgrade() {
+            // With it may have come those whose parent it was, and who had ended before it: no
+            // event is left that would tell of them.
+            tree.reap_orphans();
         }
         Watch::End
     }

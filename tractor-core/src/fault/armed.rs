@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use rustix::process::{self, Signal};
 
@@ -98,7 +99,11 @@ fn reach(point: &str) -> Option<Action> {
 fn perform(action: Action) -> Option<Action> {
     match action {
         Action::Kill => send_self(Signal::KILL),
-        Action::Stop => send_self(Signal::STOP),
+        Action::Stop => {
+            send_self(Signal::STOP);
+            // Another thread may take the signal first; this one must not get further meanwhile.
+            std::thread::sleep(STOPS_WITHIN);
+        }
         Action::Abort => std::process::abort(),
         Action::Exit(code) => std::process::exit(code),
         Action::Delay(time) => std::thread::sleep(time),
@@ -106,6 +111,9 @@ fn perform(action: Action) -> Option<Action> {
     }
     None
 }
+
+/// How long the kernel may take to stop all threads of a process.
+const STOPS_WITHIN: Duration = Duration::from_millis(100);
 
 fn send_self(signal: Signal) {
     process::kill_process(process::getpid(), signal).expect("a process may signal itself");

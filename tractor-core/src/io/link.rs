@@ -38,6 +38,10 @@ pub trait LinkOwner: Send + Sync + 'static {
     /// Somebody here wants the peer's process to end within `remaining`. An owner that owns the
     /// process sees to it that it does; the others can only ask, which the caller does anyway.
     fn cancel(&self, _cancellation: &Cancellation, _remaining: Duration) {}
+
+    /// The peer says that it is cancelling itself, within `remaining`, because somebody asked. An
+    /// owner of its process that has asked it itself knows better how much time it has.
+    fn is_cancelling(&self, _cancellation: &Cancellation, _remaining: Duration) {}
 }
 
 /// One connection to another actor.
@@ -372,6 +376,11 @@ impl Link {
 
     fn pongs(&self) -> MutexGuard<'_, Pongs> {
         self.pongs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the owner of the peer's process that the peer is cancelling itself.
+    pub fn peer_is_cancelling(&self, cancellation: &Cancellation, remaining: Duration) {
+        self.owner.is_cancelling(cancellation, remaining);
     }
 
     /// Has the owner of the peer's process end it within `remaining`, if that is the link's.

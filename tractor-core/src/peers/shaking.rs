@@ -10,6 +10,7 @@ use tractor_ipc::handshake::{Handshake, Step};
 use tractor_ipc::limits::{HANDSHAKE_FRAME_BYTES_MAX, HANDSHAKE_MS_MAX};
 use tractor_ipc::{Address, CloseReason, FrameDecoder, Kind, Peer, Socket};
 
+use super::complaints::Complaints;
 use crate::actor::Actor;
 use crate::ending::Ending;
 use crate::error::Error;
@@ -17,6 +18,9 @@ use crate::io as engine;
 use crate::io::link::{Link, LinkOwner};
 use crate::stop;
 use crate::timer::{self, Timer};
+
+/// What was logged of refused connections.
+static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints::new());
 
 /// Connects to an actor and proves and checks that both belong to one tree.
 pub(super) fn dial(
@@ -159,7 +163,14 @@ impl LinkOwner for PeerOwner {
             let reason = reason.to_string();
             link.lose_calls(Error::new(peer.clone(), Ending::LinkLost { reason }));
         } else {
-            log::warn!("a connection was refused: {reason}");
+            let peer = link.socket.peer_pid();
+            let mut complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
+            let level = match complaints.is_worth_a_line(peer, Instant::now()) {
+                true => log::Level::Warn,
+                false => log::Level::Debug,
+            };
+            drop(complaints);
+            log::log!(level, "a connection was refused: {reason}");
         }
     }
 }

@@ -35,7 +35,12 @@ impl Process {
         let pidfd = os::open_pidfd(pid)?;
         // Reading it after the descriptor was made could find a successor of a process that is
         // not our child; its start time then tells that it is not who was meant.
-        let start_time = os::Stat::of(pid).map(|stat| stat.start_time);
+        let start_time = match os::Stat::read(pid) {
+            Ok(stat) => Some(stat.start_time),
+            // It would be taken for one that is gone, for ever.
+            Err(error) if is_shortage(&error) => return Err(error),
+            Err(_) => None,
+        };
         Ok(Self {
             pid,
             pidfd,
@@ -72,7 +77,10 @@ impl Process {
     ///
     /// EPERM if all of the group have changed their user.
     pub fn signal_group(&self, signal: Signal) -> io::Result<()> {
-        if self.stat().is_none() {
+        // A child of ours that is not reaped keeps its number, also when there is no descriptor
+        // left to read /proc with.
+        let ours = os::wait(self.pidfd.as_fd(), os::Zombie::Leave);
+        if ours == Err(Errno::CHILD) && self.stat().is_none() {
             return Ok(());
         }
         match os::signal_group(self.pid, signal) {
@@ -139,6 +147,12 @@ impl Process {
         os::wait_readable(self.pidfd.as_fd(), limit)
     }
 
+    /// Whether it has exited, be it reaped or not. It never waits, needs no further descriptor, and
+    /// the process need not be a child.
+    pub fn has_exited(&self) -> bool {
+        self.wait_exited(Some(Duration::ZERO)).unwrap_or_default()
+    }
+
     /// Its state as the kernel's letter: `R` and `S` run or sleep, `D` cannot be interrupted, `T`
     /// is stopped by a signal, `t` by a debugger, `Z` has exited. `None` if it is gone.
     pub fn state(&self) -> Option<char> {
@@ -182,6 +196,14 @@ pub enum Signal {
     User2,
     /// SIGWINCH: the terminal has another size.
     WindowChange,
+}
+
+/// Whether this process, or the system, has no descriptor left.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
 }
 
 fn gone_is_fine(result: Result<(), Errno>) -> io::Result<()> {

@@ -164,7 +164,13 @@ pub(in crate::process) struct Stat {
 impl Stat {
     /// Of this process, unless it is gone.
     pub(in crate::process) fn of(pid: u32) -> Option<Self> {
-        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        Self::read(pid).ok()
+    }
+
+    /// Of this process, or why it cannot be told.
+    pub(in crate::process) fn read(pid: u32) -> io::Result<Self> {
+        let text = fs::read(format!("/proc/{pid}/stat"))?;
+        Self::parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

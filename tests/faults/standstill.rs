@@ -1,0 +1,246 @@
+//! Faults 12, 13, 15, 16: processes that are stopped, blocked or deaf.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use tractor::{Liveness, Portal, open_nursery};
+use tractor_core::process::Signal;
+
+use crate::calls::{block, deaf, idle, pid, tasks_running};
+use crate::support;
+use crate::tree::{
+    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, ms, within,
+};
+
+/// Fault 12. An idle child is stopped. A probe says that it is stopped and not that it is dead;
+/// nobody kills it; when it goes on it answers.
+#[tractor::test]
+async fn stopped_child_is_said_to_be_stopped_and_lives() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let child = nursery.start_actor("stopped").await?;
+        let process = hold(child.pid());
+        process.signal(Signal::Stop).expect("it is ours");
+        eventually("it is stopped", async || process.state() == Some('T')).await;
+        assert_eq!(child.probe(ms(200)).await, Liveness::Stopped);
+        assert_eq!(process.state(), Some('T'), "a probe changes nothing");
+        let waiting = child.run(pid());
+        process.signal(Signal::Continue).expect("it is ours");
+        assert_eq!(waiting.await?, child.pid());
+        assert!(matches!(child.probe(PROMPT).await, Liveness::Answering { .. }));
+        child.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}
+
+/// Fault 13. A stopped child is cancelled. It cannot hear, and SIGTERM waits until it goes on; it
+/// is killed when its time is over.
+#[tractor::test]
+async fn stopped_child_that_is_cancelled_is_killed_in_time() -> tractor::Result<()> {
+    let begin = Instant::now();
+    open_nursery(async |nursery| {
+        let child = nursery.start_actor("stopped").await?;
+        let call = async_std::task::spawn(child.run(idle()));
+        let process = hold(child.pid());
+        process.signal(Signal::Stop).expect("it is ours");
+        child.cancel_actor().await?;
+        exited(process, PROMPT).await;
+        assert!(call.await.is_err_and(|error| error.is_cancelled()), "it was cancelled");
+        tractor::Ok(())
+    })
+    .await?;
+    // The word is waited for half a second, the effect of SIGTERM another one.
+    within(begin, Duration::from_secs(4), "ending a stopped child");
+    assert_alone();
+    Ok(())
+}
+
+/// Fault 16. A child shields its work for ever. It heard that it is to end, and is ended by the
+/// ladder after the time that it was given, and no sooner.
+#[tractor::test]
+async fn deaf_child_is_ended_by_the_ladder() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let child = nursery.start_actor("deaf").await?;
+        let call = async_std::task::spawn(child.run(deaf()));
+        eventually("it does not listen", async || {
+            child.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
+        })
+        .await;
+        let (begin, process) = (Instant::now(), hold(child.pid()));
+        child.cancel_actor_within(ms(1000)).await?;
+        within(begin, ms(700), "the word that it heard");
+        exited(process, BOUNDED).await;
+        let took = begin.elapsed();
+        assert!(took >= ms(600), "it was ended after {took:?}, although it had more time");
+        assert!(call.await.is_err_and(|error| error.is_cancelled()), "it was cancelled");
+        within(begin, BOUNDED, "ending a deaf child");
+        tractor::Ok(())
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}
+
+/// Fault 16. Without a word about time the ladder has its own bounds.
+#[tractor::test]
+async fn deaf_child_is_ended_by_the_ladders_own_bounds() -> tractor::Result<()> {
+    let begin = Instant::now();
+    open_nursery(async |nursery| {
+        let child = nursery.start_actor("deaf").await?;
+        async_std::task::spawn(child.run(deaf()));
+        eventually("it does not listen", async || {
+            child.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
+        })
+        .await;
+        nursery.cancel();
+        tractor::Ok(())
+    })
+    .await?;
+    within(begin, BOUNDED, "ending a deaf child");
+    assert_alone();
+    Ok(())
+}
+
+/// Fault 15. Every thread of an actor's executor sleeps in user code, and so do the first polls
+/// of more functions than the runtime has threads. Pings are answered, a cancel ends a task that
+/// waits, the actor hears that it is to end, and it is reaped.
+#[tractor::test]
+async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
+    let begin = Instant::now();
+    open_nursery(async |nursery| {
+        let blocked = nursery.start_actor("blocked").threads(2).await?;
+        let (mark, waiting) = waiting_call(&blocked).await;
+        let mut calls = vec![];
+        for _ in 0..4 {
+            calls.push(async_std::task::spawn(blocked.run(block_executor(60_000))));
+        }
+        for call in first_polls(&blocked) {
+            calls.push(call);
+        }
+        // The runtime takes its role back from each that blocks, in a millisecond or two.
+        for _ in 0..10 {
+            let Liveness::Answering { after } = blocked.probe(PROMPT).await else {
+                panic!("no answer to a ping");
+            };
+            assert!(after < ms(1000), "a ping took {after:?}");
+        }
+        drop(waiting);
+        eventually("the task that waited is dropped", async || mark.exists()).await;
+        fs::remove_file(&mark).expect("it is ours");
+        let asked = Instant::now();
+        let process = hold(blocked.pid());
+        blocked.cancel_actor_within(ms(800)).await?;
+        within(asked, ms(700), "the word that it heard");
+        exited(process, BOUNDED).await;
+        for call in calls {
+            assert!(call.await.is_err_and(|error| error.is_cancelled()), "none has returned");
+        }
+        tractor::Ok(())
+    })
+    .await?;
+    within(begin, BOUNDED, "ending a blocked actor");
+    assert_alone();
+    Ok(())
+}
+
+/// A call that waits, and the file that it leaves when it is dropped.
+async fn waiting_call(actor: &Portal) -> (std::path::PathBuf, impl Future<Output = ()>) {
+    let mark = dir_of_tree().expect("the tree has a directory").join("dropped");
+    let mut call = Box::pin(actor.run(mark_when_dropped(mark.display().to_string())));
+    assert!(futures::poll!(call.as_mut()).is_pending());
+    eventually("it waits", async || {
+        actor.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
+    })
+    .await;
+    (mark, async move {
+        let _ = call.await;
+    })
+}
+
+#[tractor::rpc]
+async fn mark_when_dropped(path: String) {
+    struct Mark(String);
+    impl Drop for Mark {
+        fn drop(&mut self) {
+            fs::write(&self.0, "dropped").expect("the tree's directory is writable");
+        }
+    }
+    let _mark = Mark(path);
+    std::future::pending().await
+}
+
+/// Takes a thread of the executor away, never one of the runtime's.
+#[tractor::rpc(spawn)]
+async fn block_executor(millis: u64) {
+    crate::calls::block_thread(millis);
+}
+
+/// Functions that differ in nothing but their names, because the runtime learns of each function
+/// how long its first poll takes.
+macro_rules! blocking {
+    ($($name:ident)*) => {
+        $(
+            #[tractor::rpc]
+            async fn $name() {
+                crate::calls::block_thread(60_000);
+            }
+        )*
+
+        fn first_polls(actor: &Portal) -> Vec<async_std::task::JoinHandle<tractor::Result<()>>> {
+            vec![$(async_std::task::spawn(actor.run($name()))),*]
+        }
+    };
+}
+
+blocking! { b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 b11 }
+
+/// Fault 15. The same on one processor.
+#[test]
+fn blocked_actor_answers_cancels_and_ends_on_one_core() {
+    let this = std::env::current_exe().expect("this program has a path");
+    let mut one_core = support::command("taskset");
+    one_core.args(["-c", "0"]).arg(this);
+    one_core.args(["standstill::blocked_actor_answers_cancels_and_ends", "--exact"]);
+    let output = one_core.output().expect("taskset is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Fault 15. The root's own threads sleep in user code while a child dies and another one calls.
+/// The death is dealt with and the call answered meanwhile.
+#[tractor::test]
+async fn blocked_root_reaps_and_answers() -> tractor::Result<()> {
+    let mut reaped = false;
+    let ended = open_nursery(async |nursery| {
+        let mortal = nursery.start_actor("mortal").await?;
+        let process = hold(mortal.pid());
+        process.signal(Signal::Kill).expect("it is ours");
+        async_std::task::spawn(async { crate::calls::block_thread(400) });
+        crate::calls::block_thread(400);
+        // Nobody has awaited anything since; it is not even a zombie any more.
+        reaped = process.state().is_none();
+        std::future::pending::<tractor::Result<()>>().await
+    })
+    .await;
+    assert!(reaped, "the child waited for the root's user code");
+    assert_eq!(ended.expect_err("it was killed").signal(), Some(9));
+    assert_alone();
+    Ok(())
+}
+
+/// Fault 15. A child whose every thread sleeps is ended by the death of another child.
+#[tractor::test]
+async fn blocked_sibling_of_a_dead_child_is_ended() -> tractor::Result<()> {
+    let begin = Instant::now();
+    let ended = open_nursery(async |nursery| {
+        let blocked = nursery.start_actor("blocked").await?;
+        async_std::task::spawn(blocked.run(block(60_000)));
+        let mortal = nursery.start_actor("mortal").await?;
+        mortal.run(crate::calls::die()).await
+    })
+    .await;
+    assert_eq!(ended.expect_err("it was killed").origin().name(), "mortal");
+    within(begin, BOUNDED, "ending a blocked sibling");
+    assert_alone();
+    Ok(())
+}
