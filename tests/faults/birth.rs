@@ -18,21 +18,36 @@ const STATIONS: [&str; 4] = ["boot.detected", "boot.entered", "boot.spec", "boot
 async fn child_that_dies_before_the_handshake_is_told_with_its_status() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         for station in STATIONS {
-            for (action, signal, code) in
-                [("kill", Some(9), None), ("abort", Some(6), None), ("exit:0", None, Some(0))]
-            {
+            for (action, signal, code) in [
+                ("kill", Some(9), None),
+                ("abort", Some(6), None),
+                ("exit:0", None, Some(0)),
+            ] {
                 let (begin, plan) = (Instant::now(), format!("{station}={action}"));
-                let start = nursery.start_actor("stillborn").env("TRACTOR_FAULTS", &plan);
+                let start = nursery
+                    .start_actor("stillborn")
+                    .env("TRACTOR_FAULTS", &plan);
                 let error = start.await.expect_err("it does not become ready");
                 within(begin, PROMPT, &plan);
-                let Ending::DiedBeforeReady { .. } = error.ending() else { panic!("{error}") };
-                assert_eq!((error.signal(), error.exit_code()), (signal, code), "{plan}: {error}");
+                let Ending::DiedBeforeReady { .. } = error.ending() else {
+                    panic!("{error}")
+                };
+                assert_eq!(
+                    (error.signal(), error.exit_code()),
+                    (signal, code),
+                    "{plan}: {error}"
+                );
                 assert_eq!(error.origin().name(), "stillborn");
-                assert!(error.is_death() && error.calls_in_flight().is_empty(), "{error}");
+                assert!(
+                    error.is_death() && error.calls_in_flight().is_empty(),
+                    "{error}"
+                );
             }
         }
-        eventually("the dead are forgotten", async || nursery.statistics().children.is_empty())
-            .await;
+        eventually("the dead are forgotten", async || {
+            nursery.statistics().children.is_empty()
+        })
+        .await;
         let worker = nursery.start_actor("born").await?;
         assert_eq!(worker.run(pid()).await?, worker.pid());
         worker.cancel_actor().await
@@ -52,10 +67,14 @@ async fn child_that_stops_in_its_boot_ends_with_its_start() -> tractor::Result<(
             let start = nursery.start_actor("given up").env("TRACTOR_FAULTS", &plan);
             let started = tractor::move_on_after(ms(100), start.into_future()).await;
             assert!(started.is_none(), "{plan}");
-            let start = nursery.start_actor("cancelled").env("TRACTOR_FAULTS", &plan);
+            let start = nursery
+                .start_actor("cancelled")
+                .env("TRACTOR_FAULTS", &plan);
             let cancel = async {
-                eventually("it is booting", async || nursery.statistics().children.len() == 1)
-                    .await;
+                eventually("it is booting", async || {
+                    nursery.statistics().children.len() == 1
+                })
+                .await;
                 nursery.cancel();
             };
             let (started, ()) = futures::join!(start.into_future(), cancel);
@@ -77,7 +96,10 @@ async fn child_that_stops_in_its_boot_ends_by_its_deadline() -> tractor::Result<
     let begin = Instant::now();
     let ended = open_nursery(async |nursery| {
         let once = nursery.run_in_actor("late", pid()).deadline(ms(300));
-        once.env("TRACTOR_FAULTS", "boot.entered=stop").await?.result().await?;
+        once.env("TRACTOR_FAULTS", "boot.entered=stop")
+            .await?
+            .result()
+            .await?;
         tractor::Ok(())
     })
     .await;
@@ -97,7 +119,9 @@ async fn one_shot_that_cannot_be_called_ends() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let start = nursery.run_in_actor("useless", take(Unsendable)).await;
         let error = start.expect_err("its argument does not encode");
-        let Ending::Refused(Refusal::BadArguments(_)) = error.ending() else { panic!("{error}") };
+        let Ending::Refused(Refusal::BadArguments(_)) = error.ending() else {
+            panic!("{error}")
+        };
         tractor::Ok(())
     })
     .await?;
@@ -126,11 +150,22 @@ async fn start_that_the_system_refuses_leaves_nothing() -> tractor::Result<()> {
     let plan = "spawn.exec@1=error:EAGAIN; spawn.exec@2=error:ENOMEM; spawn.exec@3=error:EMFILE; \
                 spawn.exec@4=error:ENFILE; spawn.pidfd@1=error:EMFILE";
     open_nursery(async |nursery| {
-        let middle = nursery.start_actor("middle").env("TRACTOR_FAULTS", plan).await?;
+        let middle = nursery
+            .start_actor("middle")
+            .env("TRACTOR_FAULTS", plan)
+            .await?;
         let refused = middle.run(start_until_it_works()).await?;
-        let reasons = ["limit of processes", "memory", "too many files", "too many files"];
+        let reasons = [
+            "limit of processes",
+            "memory",
+            "too many files",
+            "too many files",
+        ];
         assert_eq!(refused.len(), reasons.len() + 1, "{refused:?}");
-        for (text, reason) in refused.iter().zip(reasons.iter().chain(&["too many files"])) {
+        for (text, reason) in refused
+            .iter()
+            .zip(reasons.iter().chain(&["too many files"]))
+        {
             assert!(text.contains("'wanted'") && text.contains(reason), "{text}");
         }
         middle.cancel_actor().await
@@ -153,7 +188,9 @@ async fn start_until_it_works() -> tractor::Result<Vec<String>> {
                     return tractor::Ok(refused);
                 }
                 Err(error) => {
-                    let Ending::NotSpawned { .. } = error.ending() else { panic!("{error}") };
+                    let Ending::NotSpawned { .. } = error.ending() else {
+                        panic!("{error}")
+                    };
                     refused.push(error.to_string());
                     assert!(nursery.statistics().children.is_empty());
                     assert_no_child();
@@ -185,9 +222,15 @@ async fn fork_bomb_in_depth_meets_its_limit() -> tractor::Result<()> {
     })
     .await;
     let error = ended.expect_err("there is a limit");
-    let Ending::NotSpawned { reason } = error.ending() else { panic!("{error}") };
+    let Ending::NotSpawned { reason } = error.ending() else {
+        panic!("{error}")
+    };
     assert!(reason.contains("max_depth"), "{error}");
-    let relays: Vec<_> = error.relay_path().iter().map(|relay| relay.name()).collect();
+    let relays: Vec<_> = error
+        .relay_path()
+        .iter()
+        .map(|relay| relay.name())
+        .collect();
     assert!(relays.contains(&"level 1"), "{relays:?}: {error}");
     within(begin, BOUNDED, "a fork bomb");
     assert_alone();
@@ -212,10 +255,15 @@ async fn fork_bomb_in_width_meets_its_limit() -> tractor::Result<()> {
         assert!(before.iter().all(Result::is_ok));
         open_nursery(async |inner| {
             let starts = start_many(inner, 6).await;
-            let refused: Vec<_> = starts.iter().filter_map(|start| start.as_ref().err()).collect();
+            let refused: Vec<_> = starts
+                .iter()
+                .filter_map(|start| start.as_ref().err())
+                .collect();
             assert_eq!(refused.len(), 4, "{refused:?}");
             for error in refused {
-                let Ending::NotSpawned { reason } = error.ending() else { panic!("{error}") };
+                let Ending::NotSpawned { reason } = error.ending() else {
+                    panic!("{error}")
+                };
                 assert!(reason.contains("max_children"), "{error}");
             }
             inner.cancel();

@@ -38,9 +38,19 @@ async fn killed_idle_child_cancels_its_siblings() -> tractor::Result<()> {
     .await;
     within(begin, PROMPT, "the end of a nursery with a death");
     let error = ended.expect_err("it was killed");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "mortal"), "{error}");
-    assert!(error.group().is_empty() && error.call().is_none(), "{error}");
-    assert!(siblings.iter().all(|sibling| sibling.state().is_none()), "a sibling is left");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "mortal"),
+        "{error}"
+    );
+    assert!(
+        error.group().is_empty() && error.call().is_none(),
+        "{error}"
+    );
+    assert!(
+        siblings.iter().all(|sibling| sibling.state().is_none()),
+        "a sibling is left"
+    );
     assert_alone();
     Ok(())
 }
@@ -56,7 +66,10 @@ async fn death_during_calls_is_told_once_to_each() -> tractor::Result<()> {
             calls.push(async_std::task::spawn(mortal.run(idle())));
         }
         eventually("they wait", async || {
-            mortal.run(tasks_running()).await.is_ok_and(|tasks| tasks == 3)
+            mortal
+                .run(tasks_running())
+                .await
+                .is_ok_and(|tasks| tasks == 3)
         })
         .await;
         kill(&hold(mortal.pid()));
@@ -65,8 +78,16 @@ async fn death_during_calls_is_told_once_to_each() -> tractor::Result<()> {
     .await;
     let error = ended.expect_err("it was killed");
     assert!(error.group().is_empty(), "{error}");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "mortal"), "{error}");
-    assert_eq!(error.calls_in_flight(), ["faults::calls::idle"; 3], "{error}");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "mortal"),
+        "{error}"
+    );
+    assert_eq!(
+        error.calls_in_flight(),
+        ["faults::calls::idle"; 3],
+        "{error}"
+    );
     for call in join_all(calls).await {
         let lost = call.expect_err("it cannot return");
         assert_eq!((lost.signal(), lost.id()), (Some(9), error.id()), "{lost}");
@@ -96,7 +117,11 @@ async fn death_while_cancelling_is_recorded() -> tractor::Result<()> {
     .await;
     within(begin, PROMPT, "a cancel that is cut short");
     let error = ended.expect_err("it did not end as it was asked to");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "slow"), "{error}");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "slow"),
+        "{error}"
+    );
     assert_alone();
     Ok(())
 }
@@ -133,7 +158,11 @@ async fn killed_middle_takes_its_subtree_along() -> tractor::Result<()> {
     note(&format!("a subtree of six was gone after {took:?}"));
     assert!(took < ms(1000), "a subtree was gone after {took:?} only");
     let error = ended.expect_err("it was killed");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "middle"), "{error}");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "middle"),
+        "{error}"
+    );
     assert_alone();
     Ok(())
 }
@@ -151,7 +180,10 @@ async fn ancestors_of_a_killed_middle_end_at_once() -> tractor::Result<()> {
         kill(&hold(middle.pid()));
         exited(leaf, PROMPT).await;
         let told = survives.await?;
-        assert!(told.contains("'middle'") && told.contains("signal 9"), "{told}");
+        assert!(
+            told.contains("'middle'") && told.contains("signal 9"),
+            "{told}"
+        );
         begin = Instant::now();
         top.cancel_actor().await
     })
@@ -200,7 +232,9 @@ async fn grow(levels: u32, blocked: bool) -> tractor::Result<()> {
             let name = if levels == 1 { "leaf" } else { "branch" };
             let next = nursery.start_actor(name).await?;
             if levels > 1 {
-                below.push(async_std::task::spawn(next.run(grow(levels - 1, number == 0))));
+                below.push(async_std::task::spawn(
+                    next.run(grow(levels - 1, number == 0)),
+                ));
             } else if blocked {
                 below.push(async_std::task::spawn(next.run(block_ok(60_000))));
             }
@@ -229,7 +263,11 @@ async fn exit_inside_a_call_is_no_success() -> tractor::Result<()> {
         .await;
         let error = ended.expect_err("it did not answer");
         assert!(matches!(error.ending(), Ending::Exited { .. }), "{error}");
-        assert_eq!((error.exit_code(), error.origin().name()), (Some(code), "hasty"), "{error}");
+        assert_eq!(
+            (error.exit_code(), error.origin().name()),
+            (Some(code), "hasty"),
+            "{error}"
+        );
         assert_eq!(error.call(), Some("faults::death::leave"), "{error}");
     }
     assert_alone();
@@ -250,7 +288,12 @@ async fn actor_out_of_memory_is_told_by_its_signal() -> tractor::Result<()> {
         // Where limits of memory cannot be set, the signal alone has to do.
         note("no memory control group can be made here: the signal is sent by hand");
         let ended = open_nursery(async |nursery| {
-            nursery.start_actor("greedy").await?.run(die()).await.map(drop)
+            nursery
+                .start_actor("greedy")
+                .await?
+                .run(die())
+                .await
+                .map(drop)
         })
         .await;
         assert_eq!(ended.expect_err("it was killed").signal(), Some(9));
@@ -263,7 +306,11 @@ async fn actor_out_of_memory_is_told_by_its_signal() -> tractor::Result<()> {
     })
     .await;
     let error = ended.expect_err("it was killed");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "greedy"), "{error}");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "greedy"),
+        "{error}"
+    );
     assert_eq!(error.call(), Some("faults::death::take_memory"), "{error}");
     assert_alone();
     Ok(())
@@ -293,7 +340,10 @@ impl MemoryGroup {
             fs::write(group.0.join(limit), bytes.to_string()).ok()?;
             // Where there is swap it would take that first.
             let _ = fs::write(group.0.join("memory.swap.max"), "0");
-            let _ = fs::write(group.0.join("memory.memsw.limit_in_bytes"), bytes.to_string());
+            let _ = fs::write(
+                group.0.join("memory.memsw.limit_in_bytes"),
+                bytes.to_string(),
+            );
             Some(group)
         })
     }
@@ -318,7 +368,10 @@ async fn stolen_exit_status_is_said_to_be_lost() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let careless = nursery.start_actor("careless").await?;
         let told = careless.run(steal_and_lose(8)).await?;
-        let lost = told.iter().filter(|text| text.contains("took its exit status")).count();
+        let lost = told
+            .iter()
+            .filter(|text| text.contains("took its exit status"))
+            .count();
         let known = told.iter().filter(|text| text.contains("signal 9")).count();
         note(&format!("{lost} lost and {known} known: {told:?}"));
         assert_eq!(lost + known, told.len(), "{told:?}");
@@ -367,13 +420,24 @@ async fn cancel_that_races_completion_has_one_outcome() -> tractor::Result<()> {
             got += answer.map_or(0, |answer| u32::from(answer.is_ok()));
         }
         eventually("all have come to their end", async || {
-            worker.run(tasks_running()).await.is_ok_and(|tasks| tasks == 0)
+            worker
+                .run(tasks_running())
+                .await
+                .is_ok_and(|tasks| tasks == 0)
         })
         .await;
         let (done, dropped) = worker.run(tally()).await?;
-        note(&format!("{got} results, {done} completed, {dropped} dropped"));
-        assert!(got <= done && done + dropped <= 150, "{got} {done} {dropped}");
-        assert!(got > 0 && dropped > 0, "it was no race: {got} {done} {dropped}");
+        note(&format!(
+            "{got} results, {done} completed, {dropped} dropped"
+        ));
+        assert!(
+            got <= done && done + dropped <= 150,
+            "{got} {done} {dropped}"
+        );
+        assert!(
+            got > 0 && dropped > 0,
+            "it was no race: {got} {done} {dropped}"
+        );
         worker.cancel_actor().await
     })
     .await?;
@@ -424,7 +488,10 @@ async fn two_hundred_deaths_are_one_error() -> tractor::Result<()> {
     let error = ended.expect_err("they were killed");
     let members = error.group();
     assert_eq!(members.len(), MANY, "{error}");
-    assert!(members.iter().all(|member| member.signal() == Some(9)), "{error}");
+    assert!(
+        members.iter().all(|member| member.signal() == Some(9)),
+        "{error}"
+    );
     let text = error.to_string();
     assert!(text.starts_with(&format!("{MANY} actors failed")), "{text}");
     assert!(text.len() < 32 * 1024, "{} bytes", text.len());
@@ -455,12 +522,21 @@ async fn death_is_told_although_the_link_stays_open() -> tractor::Result<()> {
     .await;
     within(begin, PROMPT, "a death behind an open link");
     let error = ended.expect_err("it was killed");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "leaky"), "{error}");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "leaky"),
+        "{error}"
+    );
     let foreign = foreign.expect("it was started");
-    assert!(matches!(foreign.state(), Some('S' | 'R')), "the program lives and has the link");
+    assert!(
+        matches!(foreign.state(), Some('S' | 'R')),
+        "the program lives and has the link"
+    );
     kill(&foreign);
     // It came to the root, which leaves what it does not know to whoever does.
-    let pid = i32::try_from(foreign.pid()).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(foreign.pid())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     rustix::process::waitpid(pid, WaitOptions::empty()).expect("it is our child now");
     assert_alone();
     Ok(())
@@ -488,7 +564,10 @@ async fn leak_link() -> u32 {
     sleeper.expect("setsid is there").id()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a program that is no actor is what is tested")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program that is no actor is what is tested"
+)]
 pub(crate) fn command(program: &str) -> Command {
     Command::new(program)
 }
@@ -520,7 +599,11 @@ async fn actor_of_another_user_ends_with_its_parent() -> tractor::Result<()> {
     .await;
     watching.expect("it was killed").await;
     let error = ended.expect_err("it was killed");
-    assert_eq!((error.signal(), error.origin().name()), (Some(9), "middle"), "{error}");
+    assert_eq!(
+        (error.signal(), error.origin().name()),
+        (Some(9), "middle"),
+        "{error}"
+    );
     assert_alone();
     Ok(())
 }
@@ -574,7 +657,11 @@ async fn parent_and_child_that_die_together_are_both_gone() -> tractor::Result<(
         })
         .await;
         let error = ended.expect_err("they were killed");
-        assert_eq!((error.signal(), error.origin().name()), (Some(9), "middle"), "{error}");
+        assert_eq!(
+            (error.signal(), error.origin().name()),
+            (Some(9), "middle"),
+            "{error}"
+        );
         assert_alone();
     }
     Ok(())

@@ -18,7 +18,9 @@ pub(crate) async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + '
 
 /// What an actor of this tree that is called `name` would say of itself.
 pub(crate) fn local(name: &str) -> Local {
-    let identity = current_actor().expect("a test's body is an actor").identity();
+    let identity = current_actor()
+        .expect("a test's body is an actor")
+        .identity();
     Local {
         secret: identity.secret.clone(),
         tree: identity.tree,
@@ -40,7 +42,10 @@ pub(crate) fn raw(address: &Address) -> Channel {
 
 /// A connection as a peer of the same tree.
 pub(crate) async fn peer(address: &Address) -> Channel {
-    as_peer(address, local("stranger")).await.expect("it is of the same tree").0
+    as_peer(address, local("stranger"))
+        .await
+        .expect("it is of the same tree")
+        .0
 }
 
 /// A connection as whoever `local` says.
@@ -116,7 +121,11 @@ impl Fake {
     /// What it has to say of itself to be believed.
     pub(crate) fn local(&self) -> Local {
         let address = self.contact.address.clone();
-        Local { aid: self.contact.aid.clone(), address, ..local(self.contact.aid.name()) }
+        Local {
+            aid: self.contact.aid.clone(),
+            address,
+            ..local(self.contact.aid.name())
+        }
     }
 
     /// Takes the next connection.
@@ -137,7 +146,10 @@ impl Fake {
         let accepting = async {
             let (fake, channel) = self.accept().await;
             let handshake = Handshake::acceptor(fake.local());
-            blocking(move || channel.handshake(handshake)).await.expect("it is believed").0
+            blocking(move || channel.handshake(handshake))
+                .await
+                .expect("it is believed")
+                .0
         };
         let (portal, channel) = futures::join!(Portal::connect(contact), accepting);
         (portal.expect("it is believed"), channel)

@@ -19,26 +19,38 @@ async fn one_name_of_many_parents_is_all_of_theirs() -> tractor::Result<()> {
         for number in 0..3 {
             parents.push(nursery.start_actor(format!("parent {number}")).await?);
         }
-        let families: Vec<_> =
-            parents.iter().map(|parent| async_std::task::spawn(parent.run(start_same()))).collect();
+        let families: Vec<_> = parents
+            .iter()
+            .map(|parent| async_std::task::spawn(parent.run(start_same())))
+            .collect();
         eventually("all are registered", async || {
-            query_actor("same").await.is_ok_and(|found| found.len() == 6)
+            query_actor("same")
+                .await
+                .is_ok_and(|found| found.len() == 6)
         })
         .await;
         let known = query_actor("same").await?;
         let asked = join_all(parents.iter().map(|parent| parent.run(query_same()))).await;
         for answer in asked {
-            assert_eq!(answer?, known.iter().map(|contact| contact.pid).collect::<Vec<_>>());
+            assert_eq!(
+                answer?,
+                known.iter().map(|contact| contact.pid).collect::<Vec<_>>()
+            );
         }
         let newest = find_actor("same").await?.expect("there are six");
         assert_eq!(newest.aid(), &known[5].aid);
         assert_eq!(wait_for_actor("same").await?.aid(), newest.aid());
         newest.cancel_actor().await?;
         eventually("it is forgotten", async || {
-            query_actor("same").await.is_ok_and(|found| found.len() == 5)
+            query_actor("same")
+                .await
+                .is_ok_and(|found| found.len() == 5)
         })
         .await;
-        assert_eq!(find_actor("same").await?.expect("there are five").aid(), &known[4].aid);
+        assert_eq!(
+            find_actor("same").await?.expect("there are five").aid(),
+            &known[4].aid
+        );
         nursery.cancel();
         join_all(families).await;
         tractor::Ok(())
@@ -60,7 +72,11 @@ async fn start_same() -> tractor::Result<()> {
 
 #[tractor::rpc]
 async fn query_same() -> tractor::Result<Vec<u32>> {
-    Ok(query_actor("same").await?.iter().map(|contact| contact.pid).collect())
+    Ok(query_actor("same")
+        .await?
+        .iter()
+        .map(|contact| contact.pid)
+        .collect())
 }
 
 /// Fault 41. Somebody is looked up whose process is stopped. The lookup fails in bounded time and
@@ -74,8 +90,15 @@ async fn stopped_actor_is_not_forgotten() -> tractor::Result<()> {
         process.signal(Signal::Stop).expect("it is ours");
         eventually("it is stopped", async || process.state() == Some('T')).await;
         let begin = Instant::now();
-        let error = asker.run(find_and_call()).await.expect_err("it does not answer");
-        within(begin, Duration::from_millis(HANDSHAKE_MS_MAX) + PROMPT, "the lookup");
+        let error = asker
+            .run(find_and_call())
+            .await
+            .expect_err("it does not answer");
+        within(
+            begin,
+            Duration::from_millis(HANDSHAKE_MS_MAX) + PROMPT,
+            "the lookup",
+        );
         assert!(matches!(error.ending(), Ending::LinkLost { .. }), "{error}");
         assert_eq!(error.origin().name(), "stopped", "{error}");
         process.signal(Signal::Continue).expect("it is ours");
@@ -103,7 +126,9 @@ async fn existing_links_do_not_need_the_registrar() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let friend = nursery.start_actor("friend").await?;
         let asker = nursery.start_actor("asker").await?;
-        let calls = asker.run(call_while_root_stands(std::process::id())).await?;
+        let calls = asker
+            .run(call_while_root_stands(std::process::id()))
+            .await?;
         assert!(calls > 10, "{calls} calls");
         friend.cancel_actor().await?;
         asker.cancel_actor().await

@@ -26,16 +26,25 @@ impl Shortage {
             .collect();
         // The kernel gives the lowest number that is free, below the limit.
         let numbers = (0..).filter(|number| !taken.contains(number));
-        let limit = numbers.take(free + 1).last().expect("there are numbers without end");
-        setrlimit(Resource::Nofile, Rlimit { current: Some(limit), ..before.clone() })
-            .expect("it may be lowered");
+        let limit = numbers
+            .take(free + 1)
+            .last()
+            .expect("there are numbers without end");
+        setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(limit),
+                ..before
+            },
+        )
+        .expect("it may be lowered");
         Self(before)
     }
 }
 
 impl Drop for Shortage {
     fn drop(&mut self) {
-        setrlimit(Resource::Nofile, self.0.clone()).expect("it may be raised again");
+        setrlimit(Resource::Nofile, self.0).expect("it may be raised again");
     }
 }
 
@@ -80,7 +89,10 @@ async fn start_without_descriptors_fails_whole() -> tractor::Result<()> {
             within(begin, BOUNDED, "a start with few descriptors");
         }
         assert!(outcomes[0].contains("was not started"), "{outcomes:#?}");
-        let failed = outcomes.iter().take_while(|outcome| *outcome != "started").count();
+        let failed = outcomes
+            .iter()
+            .take_while(|outcome| *outcome != "started")
+            .count();
         assert!(failed >= 2, "{outcomes:#?}");
         assert_eq!(middle.run(start_with(100)).await?, "started");
         middle.cancel_actor().await
@@ -103,8 +115,10 @@ async fn start_with(free: usize) -> tractor::Result<String> {
                 tractor::Ok("started".to_owned())
             }
             Err(error) => {
-                let (not_spawned, died) =
-                    (matches!(error.ending(), Ending::NotSpawned { .. }), error.is_death());
+                let (not_spawned, died) = (
+                    matches!(error.ending(), Ending::NotSpawned { .. }),
+                    error.is_death(),
+                );
                 assert!(not_spawned || died, "{error}");
                 tractor::Ok(error.to_string())
             }
@@ -185,7 +199,11 @@ async fn lose_a_child() -> tractor::Result<u32> {
 
 #[tractor::rpc]
 async fn start_program() -> u32 {
-    command("sleep").arg("100").spawn().expect("sleep is there").id()
+    command("sleep")
+        .arg("100")
+        .spawn()
+        .expect("sleep is there")
+        .id()
 }
 
 /// Fault 32. The root has no descriptor left when an actor below a child is started, so it cannot
@@ -224,14 +242,24 @@ async fn enormous_error_arrives_cut_short() -> tractor::Result<()> {
         let worker = nursery.start_actor("worker").await?;
         let begin = Instant::now();
         let failed = worker.run(fail_with(BYTES)).await.expect_err("it fails");
-        let Ending::Failed(user) = failed.ending() else { panic!("it has failed") };
-        assert!(user.type_name().contains("Enormous"), "{}", user.type_name());
+        let Ending::Failed(user) = failed.ending() else {
+            panic!("it has failed")
+        };
+        assert!(
+            user.type_name().contains("Enormous"),
+            "{}",
+            user.type_name()
+        );
         let panicked = worker.run(panic_with(BYTES)).await.expect_err("it panics");
         assert!(panicked.is_panic());
         for error in [&failed, &panicked] {
             let text = error.to_string();
             assert!(text.len() < 4 << 20, "{} bytes", text.len());
-            assert!(text.contains("'worker'") && text.contains("bytes more"), "{}", &text[..200]);
+            assert!(
+                text.contains("'worker'") && text.contains("bytes more"),
+                "{}",
+                &text[..200]
+            );
         }
         within(begin, Duration::from_secs(20), "two enormous failures");
         assert_eq!(worker.run(pid()).await?, worker.pid());
@@ -252,7 +280,9 @@ struct Enormous {
 
 #[tractor::rpc]
 async fn fail_with(bytes: usize) -> Result<(), Enormous> {
-    Err(Enormous { text: "é".repeat(bytes / 2) })
+    Err(Enormous {
+        text: "é".repeat(bytes / 2),
+    })
 }
 
 #[tractor::rpc]

@@ -26,7 +26,10 @@ async fn stopped_child_is_said_to_be_stopped_and_lives() -> tractor::Result<()> 
         let waiting = child.run(pid());
         process.signal(Signal::Continue).expect("it is ours");
         assert_eq!(waiting.await?, child.pid());
-        assert!(matches!(child.probe(PROMPT).await, Liveness::Answering { .. }));
+        assert!(matches!(
+            child.probe(PROMPT).await,
+            Liveness::Answering { .. }
+        ));
         child.cancel_actor().await
     })
     .await?;
@@ -46,7 +49,10 @@ async fn stopped_child_that_is_cancelled_is_killed_in_time() -> tractor::Result<
         process.signal(Signal::Stop).expect("it is ours");
         child.cancel_actor().await?;
         exited(process, PROMPT).await;
-        assert!(call.await.is_err_and(|error| error.is_cancelled()), "it was cancelled");
+        assert!(
+            call.await.is_err_and(|error| error.is_cancelled()),
+            "it was cancelled"
+        );
         tractor::Ok(())
     })
     .await?;
@@ -64,7 +70,10 @@ async fn deaf_child_is_ended_by_the_ladder() -> tractor::Result<()> {
         let child = nursery.start_actor("deaf").await?;
         let call = async_std::task::spawn(child.run(deaf()));
         eventually("it does not listen", async || {
-            child.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
+            child
+                .run(tasks_running())
+                .await
+                .is_ok_and(|tasks| tasks > 0)
         })
         .await;
         let (begin, process) = (Instant::now(), hold(child.pid()));
@@ -72,8 +81,14 @@ async fn deaf_child_is_ended_by_the_ladder() -> tractor::Result<()> {
         within(begin, ms(700), "the word that it heard");
         exited(process, BOUNDED).await;
         let took = begin.elapsed();
-        assert!(took >= ms(600), "it was ended after {took:?}, although it had more time");
-        assert!(call.await.is_err_and(|error| error.is_cancelled()), "it was cancelled");
+        assert!(
+            took >= ms(600),
+            "it was ended after {took:?}, although it had more time"
+        );
+        assert!(
+            call.await.is_err_and(|error| error.is_cancelled()),
+            "it was cancelled"
+        );
         within(begin, BOUNDED, "ending a deaf child");
         tractor::Ok(())
     })
@@ -90,7 +105,10 @@ async fn deaf_child_is_ended_by_the_ladders_own_bounds() -> tractor::Result<()> 
         let child = nursery.start_actor("deaf").await?;
         async_std::task::spawn(child.run(deaf()));
         eventually("it does not listen", async || {
-            child.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
+            child
+                .run(tasks_running())
+                .await
+                .is_ok_and(|tasks| tasks > 0)
         })
         .await;
         nursery.cancel();
@@ -134,7 +152,10 @@ async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
         within(asked, ms(700), "the word that it heard");
         exited(process, BOUNDED).await;
         for call in calls {
-            assert!(call.await.is_err_and(|error| error.is_cancelled()), "none has returned");
+            assert!(
+                call.await.is_err_and(|error| error.is_cancelled()),
+                "none has returned"
+            );
         }
         tractor::Ok(())
     })
@@ -146,11 +167,16 @@ async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
 
 /// A call that waits, and the file that it leaves when it is dropped.
 async fn waiting_call(actor: &Portal) -> (std::path::PathBuf, impl Future<Output = ()>) {
-    let mark = dir_of_tree().expect("the tree has a directory").join("dropped");
+    let mark = dir_of_tree()
+        .expect("the tree has a directory")
+        .join("dropped");
     let mut call = Box::pin(actor.run(mark_when_dropped(mark.display().to_string())));
     assert!(futures::poll!(call.as_mut()).is_pending());
     eventually("it waits", async || {
-        actor.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
+        actor
+            .run(tasks_running())
+            .await
+            .is_ok_and(|tasks| tasks > 0)
     })
     .await;
     (mark, async move {
@@ -201,9 +227,16 @@ fn blocked_actor_answers_cancels_and_ends_on_one_core() {
     let this = std::env::current_exe().expect("this program has a path");
     let mut one_core = support::command("taskset");
     one_core.args(["-c", "0"]).arg(this);
-    one_core.args(["standstill::blocked_actor_answers_cancels_and_ends", "--exact"]);
+    one_core.args([
+        "standstill::blocked_actor_answers_cancels_and_ends",
+        "--exact",
+    ]);
     let output = one_core.output().expect("taskset is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 /// Fault 15. The root's own threads sleep in user code while a child dies and another one calls.

@@ -10,7 +10,9 @@ use tractor_ipc::limits::{FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, HANDSHAKE_
 use tractor_ipc::{BuildId, Channel, ChannelError, CloseReason, Kind, TreeId, TreeSecret, frame};
 
 use crate::calls::{echo, pid};
-use crate::raw::{Fake, address, answers_a_ping, as_peer, blocking, closed, local, next, peer, raw, write};
+use crate::raw::{
+    Fake, address, answers_a_ping, as_peer, blocking, closed, local, next, peer, raw, write,
+};
 use crate::tree::{PROMPT, assert_alone, ms};
 
 /// Starts an actor, has a stranger do what it does to its socket, and checks that the actor's
@@ -52,7 +54,10 @@ async fn silent_and_trickling_strangers_run_out_of_time() -> tractor::Result<()>
         assert!(others < limit / 2, "others had to wait: {others:?}");
         assert!(said.is_empty(), "{said:?}");
         let took = begin.elapsed();
-        assert!(took >= limit - ms(500) && took < limit + PROMPT, "it took {took:?}");
+        assert!(
+            took >= limit - ms(500) && took < limit + PROMPT,
+            "it took {took:?}"
+        );
         assert!(sent > 3, "{sent} bytes");
         Ok(())
     })
@@ -140,7 +145,9 @@ fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it is there");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let digits = line.and_then(|line| line.split_whitespace().next());
-    digits.and_then(|digits| digits.parse().ok()).expect("the kernel tells")
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .expect("the kernel tells")
 }
 
 /// Fault 22. Many connect and send garbage. All are shown the door, the listener lives, and the
@@ -149,10 +156,15 @@ fn resident_kib(pid: u32) -> u64 {
 async fn garbage_is_closed_and_not_logged_without_end() -> tractor::Result<()> {
     let (reader, writer) = std::io::pipe().expect("a descriptor is free");
     let lines = std::thread::spawn(move || {
-        BufReader::new(reader).lines().map_while(Result::ok).collect::<Vec<String>>()
+        BufReader::new(reader)
+            .lines()
+            .map_while(Result::ok)
+            .collect::<Vec<String>>()
     });
     open_nursery(async |nursery| {
-        let start = nursery.start_actor("worker").stderr(StdioSpec::Fd(writer.into()));
+        let start = nursery
+            .start_actor("worker")
+            .stderr(StdioSpec::Fd(writer.into()));
         let worker = start.await?;
         let strangers = (0..40_u8).map(async |number| {
             let channel = raw(&address(&worker));
@@ -182,16 +194,25 @@ async fn garbage_is_closed_and_not_logged_without_end() -> tractor::Result<()> {
 async fn wrong_secret_learns_nothing() -> tractor::Result<()> {
     beside_peers(async |worker| {
         for _ in 0..3 {
-            let mut handshake =
-                Handshake::initiator(Local { secret: TreeSecret::fresh(), ..local("liar") });
+            let mut handshake = Handshake::initiator(Local {
+                secret: TreeSecret::fresh(),
+                ..local("liar")
+            });
             let mut channel = raw(&address(worker));
             let (kind, hello) = handshake.opening().expect("the initiator speaks first");
             channel.send(kind, 0, &hello).expect("it is open");
             let (mut channel, answer) = next(channel).await;
-            let step = handshake.handle(answer.kind, &answer.payload).expect("it is of the tree");
-            let Step::Send(kind, proof) = step else { panic!("{step:?}") };
+            let step = handshake
+                .handle(answer.kind, &answer.payload)
+                .expect("it is of the tree");
+            let Step::Send(kind, proof) = step else {
+                panic!("{step:?}")
+            };
             channel.send(kind, 0, &proof).expect("it is open");
-            assert!(closed(channel, PROMPT).await.is_empty(), "it has said something");
+            assert!(
+                closed(channel, PROMPT).await.is_empty(),
+                "it has said something"
+            );
         }
         Ok(())
     })
@@ -205,7 +226,10 @@ async fn impostor_with_a_wrong_secret_is_not_believed() -> tractor::Result<()> {
     let contact = fake.contact();
     let imposing = async {
         let (fake, channel) = fake.accept().await;
-        let liar = Local { secret: TreeSecret::fresh(), ..fake.local() };
+        let liar = Local {
+            secret: TreeSecret::fresh(),
+            ..fake.local()
+        };
         blocking(move || channel.handshake(Handshake::acceptor(liar)).map(drop)).await
     };
     let (connected, imposed) = futures::join!(Portal::connect(contact), imposing);
@@ -228,8 +252,12 @@ async fn replayed_and_reflected_handshakes_are_refused() -> tractor::Result<()> 
         let (_, hello) = handshake.opening().expect("the initiator speaks first");
         channel.send(Kind::Hello, 0, &hello).expect("it is open");
         let (mut channel, challenge) = next(channel).await;
-        let step = handshake.handle(challenge.kind, &challenge.payload).expect("it is of the tree");
-        let Step::Send(_, proof) = step else { panic!("{step:?}") };
+        let step = handshake
+            .handle(challenge.kind, &challenge.payload)
+            .expect("it is of the tree");
+        let Step::Send(_, proof) = step else {
+            panic!("{step:?}")
+        };
         channel.send(Kind::Proof, 0, &proof).expect("it is open");
         let (_honest, welcome) = next(channel).await;
         assert_eq!(welcome.kind, Kind::Welcome);
@@ -237,7 +265,10 @@ async fn replayed_and_reflected_handshakes_are_refused() -> tractor::Result<()> 
         let mut replayed = raw(&address(worker));
         replayed.send(Kind::Hello, 0, &hello).expect("it is open");
         let (mut replayed, fresh) = next(replayed).await;
-        assert_ne!(fresh.payload, challenge.payload, "each challenge is another one");
+        assert_ne!(
+            fresh.payload, challenge.payload,
+            "each challenge is another one"
+        );
         replayed.send(Kind::Proof, 0, &proof).expect("it is open");
         assert!(closed(replayed, PROMPT).await.is_empty());
 
@@ -245,7 +276,9 @@ async fn replayed_and_reflected_handshakes_are_refused() -> tractor::Result<()> 
         let mut reflected = raw(&address(worker));
         reflected.send(Kind::Hello, 0, &hello).expect("it is open");
         let (mut reflected, theirs) = next(reflected).await;
-        reflected.send(Kind::Hello, 0, &theirs.payload).expect("it is open");
+        reflected
+            .send(Kind::Hello, 0, &theirs.payload)
+            .expect("it is open");
         assert!(closed(reflected, PROMPT).await.is_empty());
         Ok(())
     })
@@ -257,7 +290,9 @@ async fn replayed_and_reflected_handshakes_are_refused() -> tractor::Result<()> 
     let mirror = async {
         let (_fake, channel) = fake.accept().await;
         let (mut channel, hello) = next(channel).await;
-        channel.send(Kind::Hello, 0, &hello.payload).expect("it is open");
+        channel
+            .send(Kind::Hello, 0, &hello.payload)
+            .expect("it is open");
         closed(channel, PROMPT).await
     };
     let (connected, said) = futures::join!(Portal::connect(contact), mirror);
@@ -274,11 +309,16 @@ async fn replayed_and_reflected_handshakes_are_refused() -> tractor::Result<()> 
 async fn other_protocol_version_is_named_to_both() -> tractor::Result<()> {
     beside_peers(async |worker| {
         let mut channel = raw(&address(worker));
-        let mut hello = Handshake::initiator(local("old")).opening().expect("it speaks first").1;
+        let mut hello = Handshake::initiator(local("old"))
+            .opening()
+            .expect("it speaks first")
+            .1;
         hello[..4].copy_from_slice(&7_u32.to_le_bytes());
         channel.send(Kind::Hello, 0, &hello).expect("it is open");
         let said = closed(channel, PROMPT).await;
-        let [farewell] = &said[..] else { panic!("{said:?}") };
+        let [farewell] = &said[..] else {
+            panic!("{said:?}")
+        };
         assert_eq!(farewell.kind, Kind::Hello);
         assert_eq!(farewell.payload[..4], PROTOCOL_VERSION.to_le_bytes());
         Ok(())
@@ -296,8 +336,13 @@ async fn other_protocol_version_is_named_to_both() -> tractor::Result<()> {
         closed(channel, PROMPT).await
     };
     let (connected, _) = futures::join!(Portal::connect(contact), newer);
-    let text = connected.expect_err("it speaks another version").to_string();
-    assert!(text.contains(&format!("version {PROTOCOL_VERSION}")), "{text}");
+    let text = connected
+        .expect_err("it speaks another version")
+        .to_string();
+    assert!(
+        text.contains(&format!("version {PROTOCOL_VERSION}")),
+        "{text}"
+    );
     assert!(text.contains("version 99"), "{text}");
     assert_alone();
     Ok(())
@@ -309,19 +354,30 @@ async fn other_protocol_version_is_named_to_both() -> tractor::Result<()> {
 async fn other_build_and_other_tree_are_refused_by_name() -> tractor::Result<()> {
     beside_peers(async |worker| {
         let ours = local("same").build;
-        let other = Local { build: BuildId(0xbad), ..local("other build") };
-        let ChannelError::Closed(CloseReason::Handshake(error)) =
-            as_peer(&address(worker), other).await.expect_err("it is another build")
+        let other = Local {
+            build: BuildId(0xbad),
+            ..local("other build")
+        };
+        let ChannelError::Closed(CloseReason::Handshake(error)) = as_peer(&address(worker), other)
+            .await
+            .expect_err("it is another build")
         else {
             panic!("no reason was given")
         };
-        let HandshakeError::OtherBuild { ours: mine, theirs, .. } = &error else {
+        let HandshakeError::OtherBuild {
+            ours: mine, theirs, ..
+        } = &error
+        else {
             panic!("{error}")
         };
         assert_eq!((*mine, *theirs), (BuildId(0xbad), ours));
-        let other = Local { tree: TreeId(0xbad), ..local("other tree") };
-        let ChannelError::Closed(CloseReason::Handshake(error)) =
-            as_peer(&address(worker), other).await.expect_err("it is another tree")
+        let other = Local {
+            tree: TreeId(0xbad),
+            ..local("other tree")
+        };
+        let ChannelError::Closed(CloseReason::Handshake(error)) = as_peer(&address(worker), other)
+            .await
+            .expect_err("it is another tree")
         else {
             panic!("no reason was given")
         };
@@ -334,7 +390,10 @@ async fn other_build_and_other_tree_are_refused_by_name() -> tractor::Result<()>
     let contact = fake.contact();
     let rebuilt = async {
         let (fake, channel) = fake.accept().await;
-        let other = Local { build: BuildId(0xbad), ..fake.local() };
+        let other = Local {
+            build: BuildId(0xbad),
+            ..fake.local()
+        };
         blocking(move || channel.handshake(Handshake::acceptor(other)).map(drop)).await
     };
     let (connected, refused) = futures::join!(Portal::connect(contact), rebuilt);
@@ -354,7 +413,9 @@ async fn another_actor_at_the_address_is_not_called() -> tractor::Result<()> {
         let worker = nursery.start_actor("worker").await?;
         let mut contact = worker.contact().clone();
         contact.aid = ActorId::fresh("worker");
-        let error = Portal::connect(contact).await.expect_err("it is another incarnation");
+        let error = Portal::connect(contact)
+            .await
+            .expect_err("it is another incarnation");
         assert!(error.to_string().contains("in its place"), "{error}");
         assert_eq!(worker.run(pid()).await?, worker.pid());
         worker.cancel_actor().await

@@ -19,7 +19,7 @@ async fn refused(mut channel: Channel, id: u64, payload: &[u8]) -> (Channel, tra
 
 /// A list of lists of lists.
 #[derive(Debug, Serialize, Deserialize)]
-struct Nest(Vec<Nest>);
+struct Nest(Vec<Self>);
 
 #[tractor::rpc]
 async fn count_nests(nest: Nest) -> usize {
@@ -41,7 +41,10 @@ async fn undecodable_arguments_fail_their_call_only() -> tractor::Result<()> {
         ("too little", start[..start.len() - 1].to_vec()),
         ("too much", [&start[..], &[9]].concat()),
         ("a claim of an exabyte", [header, &huge].concat()),
-        ("a million levels", [&nest[..START_HEADER_BYTES], &[1; 1_000_000], &[0]].concat()),
+        (
+            "a million levels",
+            [&nest[..START_HEADER_BYTES], &[1; 1_000_000], &[0]].concat(),
+        ),
     ];
     open_nursery(async |nursery| {
         let worker = nursery.start_actor("worker").await?;
@@ -53,7 +56,10 @@ async fn undecodable_arguments_fail_their_call_only() -> tractor::Result<()> {
                 panic!("{what}: {error}")
             };
             let text = error.to_string();
-            assert!(text.contains("'worker'") && text.contains("faults::"), "{what}: {text}");
+            assert!(
+                text.contains("'worker'") && text.contains("faults::"),
+                "{what}: {text}"
+            );
         }
         answers_a_ping(channel).await;
         assert_eq!(worker.run(pid()).await?, worker.pid());
@@ -75,7 +81,10 @@ async fn unknown_function_fails_its_call_only() -> tractor::Result<()> {
         let mut unknown = start.clone();
         unknown[..4].copy_from_slice(&u32::MAX.to_le_bytes());
         let (channel, error) = refused(channel, 1, &unknown).await;
-        assert!(matches!(error.ending(), Ending::Refused(Refusal::UnknownExport)), "{error}");
+        assert!(
+            matches!(error.ending(), Ending::Refused(Refusal::UnknownExport)),
+            "{error}"
+        );
         let mut other = start.clone();
         other[4] ^= 1;
         let (channel, error) = refused(channel, 2, &other).await;
@@ -84,7 +93,9 @@ async fn unknown_function_fails_its_call_only() -> tractor::Result<()> {
         };
         assert!(error.to_string().contains("faults::calls::pid"), "{error}");
         let mut channel = answers_a_ping(channel).await;
-        channel.send(Kind::Start, 3, &start[..10]).expect("it is open");
+        channel
+            .send(Kind::Start, 3, &start[..10])
+            .expect("it is open");
         assert!(closed(channel, PROMPT).await.is_empty());
         worker.cancel_actor().await
     })
@@ -99,7 +110,14 @@ async fn unknown_function_fails_its_call_only() -> tractor::Result<()> {
 async fn frames_out_of_place_end_their_link_only() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let worker = nursery.start_actor("worker").await?;
-        let kinds = [Kind::Hello, Kind::Proof, Kind::Welcome, Kind::Spec, Kind::Ready, Kind::Stopped];
+        let kinds = [
+            Kind::Hello,
+            Kind::Proof,
+            Kind::Welcome,
+            Kind::Spec,
+            Kind::Ready,
+            Kind::Stopped,
+        ];
         for kind in kinds {
             let mut channel = peer(&address(&worker)).await;
             channel.send(kind, 1, &[0; 64]).expect("it is open");
@@ -128,7 +146,13 @@ async fn number_in_use_is_not_obeyed_and_unknown_ones_are_dropped() -> tractor::
         let mut channel = peer(&address(&worker)).await;
         channel.send(Kind::Start, 7, &waits).expect("it is open");
         channel.send(Kind::Start, 7, &answers).expect("it is open");
-        for kind in [Kind::Return, Kind::Fail, Kind::Reply, Kind::Pong, Kind::Cancel] {
+        for kind in [
+            Kind::Return,
+            Kind::Fail,
+            Kind::Reply,
+            Kind::Pong,
+            Kind::Cancel,
+        ] {
             channel.send(kind, 99, &[1, 2, 3]).expect("it is open");
         }
         // A ping behind them is answered first of all: there is no answer under that number.
@@ -138,7 +162,11 @@ async fn number_in_use_is_not_obeyed_and_unknown_ones_are_dropped() -> tractor::
         assert_eq!((frame.kind, frame.id), (Kind::Fail, 7));
         let error = tractor::Error::decode(&frame.payload).expect("it is an error");
         assert!(error.is_cancelled(), "{error}");
-        assert_eq!(error.call(), Some("faults::calls::idle"), "the first call, not the second");
+        assert_eq!(
+            error.call(),
+            Some("faults::calls::idle"),
+            "the first call, not the second"
+        );
         // Its number is free again.
         channel.send(Kind::Start, 7, &answers).expect("it is open");
         let (_channel, frame) = next(channel).await;
@@ -195,10 +223,13 @@ async fn answer_after_the_cancel_is_dropped() -> tractor::Result<()> {
         let (mut same, cancel) = next(same).await;
         assert_eq!((start.kind, cancel.kind), (Kind::Start, Kind::Cancel));
         assert_eq!(start.id, cancel.id);
-        same.send(Kind::Return, start.id, &echoed(&start)).expect("it is open");
+        same.send(Kind::Return, start.id, &echoed(&start))
+            .expect("it is open");
         let answered = async {
             let (mut channel, start) = next(same).await;
-            channel.send(Kind::Return, start.id, &echoed(&start)).expect("it is open");
+            channel
+                .send(Kind::Return, start.id, &echoed(&start))
+                .expect("it is open");
             channel
         };
         let (answer, same) = futures::join!(portal.run(echo(vec![n, n])), answered);
@@ -219,19 +250,25 @@ async fn undecodable_answer_fails_its_call_only() -> tractor::Result<()> {
     for kind in [Kind::Return, Kind::Fail] {
         let garbling = async {
             let (mut channel, start) = next(channel).await;
-            channel.send(kind, start.id, &[0xff; 5]).expect("it is open");
+            channel
+                .send(kind, start.id, &[0xff; 5])
+                .expect("it is open");
             channel
         };
         let (answer, same) = futures::join!(portal.run(pid()), garbling);
         let error = answer.expect_err("it is no answer");
-        let Ending::Refused(Refusal::BadResult(_)) = error.ending() else { panic!("{error}") };
+        let Ending::Refused(Refusal::BadResult(_)) = error.ending() else {
+            panic!("{error}")
+        };
         assert_eq!(error.origin().name(), "garbled", "{error}");
         assert!(error.to_string().contains("faults::calls::pid"), "{error}");
         channel = answers_a_ping(same).await;
     }
     drop(channel);
-    eventually("the link is closed", async || portal.probe(PROMPT).await == tractor::Liveness::Gone)
-        .await;
+    eventually("the link is closed", async || {
+        portal.probe(PROMPT).await == tractor::Liveness::Gone
+    })
+    .await;
     assert_alone();
     Ok(())
 }

@@ -192,10 +192,8 @@ pub(crate) async fn r08_lookups_leave_no_descriptor(seed: u64) -> tractor::Resul
                 asked.run(sockets()).await.unwrap_or_default(),
             ];
             // The first link may not have been closed when it was counted.
-            let counts = now.iter().zip(&before);
-            counts
-                .map(|(now, before)| now.len() <= before.len())
-                .all(|fine| fine)
+            let mut counts = now.iter().zip(&before);
+            counts.all(|(now, before)| now.len() <= before.len())
         })
         .await;
         nursery.cancel();

@@ -167,7 +167,8 @@ impl<T, E: Failure> Run<T, E> {
             Reply::Returned(bytes) => self.decoded(&bytes),
             Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
                 let refusal = Refusal::BadResult(error.to_string());
-                Error::new(self.callee.clone(), Ending::Refused(refusal)).in_call(self.export.path())
+                Error::new(self.callee.clone(), Ending::Refused(refusal))
+                    .in_call(self.export.path())
             })),
             Reply::Lost(error) => Err(error.in_call(self.export.path())),
         }

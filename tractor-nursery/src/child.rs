@@ -153,20 +153,26 @@ impl Child {
                     log::error!("kill the process group of {}: {error}", self.aid);
                 }
             }
-            Action::Wake(at) => {
-                let child = Arc::downgrade(self);
-                let after = at.saturating_sub(timer::running_time());
-                let timer = Instant::now().checked_add(after).map(|at| {
-                    timer::schedule(at, move || {
-                        if let Some(child) = child.upgrade() {
-                            child.handle(Event::Tick);
-                        }
-                    })
-                });
-                let before = std::mem::replace(&mut self.lock().timer, timer);
+            // Asked anew under the lock: two threads may perform their actions in either order.
+            Action::Wake(_) => {
+                let mut state = self.lock();
+                let at = state.ladder.next_wake();
+                let before = std::mem::replace(&mut state.timer, at.and_then(|at| self.alarm(at)));
+                drop(state);
                 drop(before);
             }
         }
+    }
+
+    fn alarm(self: &Arc<Self>, at: Duration) -> Option<Timer> {
+        let child = Arc::downgrade(self);
+        let after = at.saturating_sub(timer::running_time());
+        let at = Instant::now().checked_add(after)?;
+        Some(timer::schedule(at, move || {
+            if let Some(child) = child.upgrade() {
+                child.handle(Event::Tick);
+            }
+        }))
     }
 
     fn ask(self: &Arc<Self>, remaining: Duration) {
@@ -197,6 +203,16 @@ impl Child {
         }
     }
 
+    /// Waits for the process to exit by asking again and again, where it cannot be watched.
+    pub(crate) fn poll_exit(self: Arc<Self>) {
+        match self.process.peek_exited() {
+            Ok(None) => Timer::forget(timer::schedule(Instant::now() + REAP_AGAIN, move || {
+                self.poll_exit();
+            })),
+            Ok(Some(_)) | Err(_) => self.exited(),
+        }
+    }
+
     /// The process has exited.
     fn exited(self: &Arc<Self>) {
         // Whatever it started in its group goes with it, while the group's number is its own:
@@ -209,7 +225,11 @@ impl Child {
             Some(ExitStatus::Lost)
         });
         let Some(status) = status else {
-            log::error!("{} exited and cannot be reaped", self.aid);
+            // A debugger that traces it sees its end first, and leaves it to us when it is done.
+            let child = self.clone();
+            Timer::forget(timer::schedule(Instant::now() + REAP_AGAIN, move || {
+                child.exited();
+            }));
             return;
         };
         log::debug!("{} (pid {}) {status}", self.aid, self.pid());
@@ -402,6 +422,8 @@ fn is_end_of_link_lost(status: ExitStatus, signalled: bool) -> bool {
     }
 }
 
+/// How long to wait before a process that ended and could not be reaped is looked at again.
+const REAP_AGAIN: Duration = Duration::from_millis(10);
 /// SIGKILL and SIGTERM.
 const LADDER_SIGNALS: [i32; 2] = [9, 15];
 

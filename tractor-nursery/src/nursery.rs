@@ -111,7 +111,8 @@ where
 
 impl Nursery {
     fn open() -> Result<Self, Error> {
-        let owner = current_actor()?.aid().clone();
+        let actor = current_actor()?;
+        let owner = actor.aid().clone();
         let inner = Arc::new(Inner {
             number: nurseries::next_number(),
             owner,
@@ -121,6 +122,11 @@ impl Nursery {
             state: Mutex::default(),
         });
         nurseries::add(&inner);
+        // Entered first: the actor's cancel meets it there, or has happened by now.
+        if actor.cancel_remaining().is_some() && scope::current().is_none() {
+            nurseries::remove(inner.number);
+            return Err(inner.refused(Refusal::Closing));
+        }
         Ok(Self { inner })
     }
 
@@ -293,6 +299,12 @@ impl Inner {
         }
     }
 
+    /// Cancels the block.
+    pub(crate) fn cancel_block(&self, cancellation: &Cancellation) {
+        self.block
+            .cancel_with(cancellation.reason, cancellation.by.clone());
+    }
+
     /// Kills all children.
     pub(crate) fn kill(&self, cancellation: &Cancellation) {
         self.cancel(cancellation, Duration::ZERO);
@@ -360,7 +372,8 @@ impl Inner {
             }
         }
         let notice = self.notice_of_daemons();
-        self.wait(State::is_empty).await;
+        // Closed in the same step: a clone in another task must not start anything in between.
+        self.wait(State::close_if_empty).await;
         drop(notice);
     }
 
@@ -443,10 +456,10 @@ impl Inner {
         }
     }
 
-    fn wait(&self, done: impl Fn(&State) -> bool) -> impl Future<Output = ()> {
+    fn wait(&self, done: impl Fn(&mut State) -> bool) -> impl Future<Output = ()> {
         poll_fn(move |cx| {
             let mut state = self.lock();
-            if done(&state) {
+            if done(&mut state) {
                 return Poll::Ready(());
             }
             if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -473,6 +486,12 @@ impl Inner {
 impl State {
     fn is_empty(&self) -> bool {
         self.children.is_empty() && self.starting == 0
+    }
+
+    fn close_if_empty(&mut self) -> bool {
+        let empty = self.is_empty();
+        self.closed |= empty;
+        empty
     }
 }
 

@@ -160,6 +160,8 @@ impl Root {
             if ended.await.is_err() {
                 log::warn!("the root leaves although not every call in it has ended");
             }
+            // Their clean-up may have started others.
+            runtime::everybody_gone().await;
         });
         self.registrar.close();
         self.actor.stop_listening();

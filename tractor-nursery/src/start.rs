@@ -247,7 +247,8 @@ pub(crate) async fn start(
     // Before its end can be heard of, which takes it out again.
     inner.enter(&child);
     if let Err(error) = engine::watch(Arc::new(ExitWatch(child.clone()))) {
-        inner.child_gone(&child);
+        // It is killed by the drop of `booting`, and stays the nursery's until it is reaped.
+        child.poll_exit();
         return Err(not_spawned(error.to_string()));
     }
     drop(starting);

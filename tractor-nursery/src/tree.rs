@@ -125,19 +125,24 @@ impl Tree {
 
     /// In the root: looks after everybody whose parent may have died since they ended.
     fn reap_orphans(&self) {
-        let ended: Vec<_> = {
-            let state = self.lock();
-            let ended = state
-                .watched
-                .iter()
-                .filter(|(_, watched)| watched.has_ended());
-            ended
-                .map(|(aid, watched)| (aid.clone(), watched.clone()))
-                .collect()
-        };
-        for (aid, watched) in ended {
-            if watched.is_reaped() {
-                self.gone(&aid);
+        // Until a pass reaps nobody: who was asked before its parent was reaped was not ours yet.
+        let mut any = true;
+        while std::mem::take(&mut any) {
+            let ended: Vec<_> = {
+                let state = self.lock();
+                let ended = state
+                    .watched
+                    .iter()
+                    .filter(|(_, watched)| watched.has_ended());
+                ended
+                    .map(|(aid, watched)| (aid.clone(), watched.clone()))
+                    .collect()
+            };
+            for (aid, watched) in ended {
+                if watched.is_reaped() {
+                    self.gone(&aid);
+                    any = true;
+                }
             }
         }
     }
@@ -335,6 +340,12 @@ impl Source for Watched {
             // With it may have come those whose parent it was, and who had ended before it: no
             // event is left that would tell of them.
             tree.reap_orphans();
+            if matches!(self.process.try_reap_adopted(), Ok(Adoption::Running)) {
+                // Exited and not to be reaped: a debugger sees it first.
+                Timer::forget(timer::schedule(Instant::now() + WATCH_AGAIN, move || {
+                    self.ready();
+                }));
+            }
         }
         Watch::End
     }

@@ -1,3 +1,40 @@
-//! Being written.
+//! Roots that the tests of faults start, stop and kill: `fault_programs NAME ARGS`.
 
-fn main() {}
+// Trees that stand until something happens to them.
+mod standing;
+// Trees without a place, an output, or their children's status.
+mod lacking;
+
+// What the actors run.
+#[path = "../calls.rs"]
+mod calls;
+
+use std::io::{self, Write};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // As a test target it is run by cargo as well, perhaps with a filter that is a name of ours.
+    if std::env::var_os("TRACTOR_TEST_RUN").is_none() {
+        return Ok(());
+    }
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_default();
+    let args: Vec<_> = args.collect();
+    match &*name {
+        "stands" => standing::stands(&args)?,
+        "tidies" => standing::tidies()?,
+        "waits" => standing::waits()?,
+        "looks" => standing::looks()?,
+        "nowhere" => lacking::nowhere(&args)?,
+        "mute" => lacking::mute(&args)?,
+        "robbed" => lacking::robbed()?,
+        "recycles" => lacking::recycles()?,
+        name => return Err(format!("there is no program `{name}`").into()),
+    }
+    Ok(())
+}
+
+/// Prints a line, whole: the tests wait for it, and several actors print at once.
+fn say(line: &str) {
+    // Whoever reads it may be gone.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
