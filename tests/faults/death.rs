@@ -11,8 +11,8 @@ use futures::future::join_all;
 use rustix::io::FdFlags;
 use rustix::process::{PidfdGetfdFlags, WaitOptions};
 use tractor::{Ending, Portal, current_actor, open_nursery, query_actor, wait_for_actor};
-use tractor_core::process::Process;
 use tractor_core::process::census::open_fds;
+use tractor_core::process::{Process, Signal};
 
 use crate::calls::{block, die, echo, idle, pid, tasks_running};
 use crate::tree::{
@@ -477,6 +477,14 @@ async fn two_hundred_deaths_are_one_error() -> tractor::Result<()> {
         });
         let children: Vec<Portal> = futures::future::try_join_all(starts).await?;
         let processes: Vec<Process> = children.iter().map(|child| hold(child.pid())).collect();
+        // Stopped before the first one dies, so that none ends because it was asked to.
+        for process in &processes {
+            process.signal(Signal::Stop).expect("it is ours");
+        }
+        eventually("all are stopped", async || {
+            processes.iter().all(|process| process.state() == Some('T'))
+        })
+        .await;
         begin = Instant::now();
         processes.iter().for_each(kill);
         std::future::pending::<tractor::Result<()>>().await

@@ -51,6 +51,9 @@ pub trait Owner: Send + Sync + 'static {
     /// The actor is to end within `remaining`: begins to end everything that it owns. It runs on
     /// any thread, must be short and runs no user code. It may be called again with less time.
     fn cancel(&self, cancellation: &Cancellation, remaining: Duration);
+
+    /// The link to a child of this actor, `None` if it has no such child.
+    fn link_to_child(&self, aid: &ActorId) -> Option<Arc<Link>>;
 }
 
 /// This process as a member of its tree. There is one in a process; [`current_actor`] finds it.
@@ -199,6 +202,13 @@ impl Actor {
     /// The scope around all of the actor's own work; cancelled when the actor is.
     pub fn scope(&self) -> &CancelScope {
         &self.scope
+    }
+
+    /// The inherited link to another actor: the parent, or a child.
+    pub(crate) fn family_link(&self, aid: &ActorId) -> Option<Arc<Link>> {
+        let parent = self.parent.get().filter(|link| link.peer() == Some(aid));
+        let child = || self.owner.get()?.link_to_child(aid);
+        parent.cloned().or_else(child)
     }
 
     pub(crate) fn may_call(&self, export: u32) -> bool {

@@ -155,6 +155,14 @@ pub(crate) fn start() -> io::Result<&'static Engine> {
     }
 }
 
+/// For how long this process has been stopped since its engine runs.
+pub(crate) fn stopped_time() -> Duration {
+    let engine = ENGINE.get().and_then(|engine| engine.as_ref().ok());
+    engine.map_or(Duration::ZERO, |engine| {
+        engine.timers().stopped(engine.now())
+    })
+}
+
 /// Starts what every actor needs: the thread that leads. The others are started when there is
 /// something for them to do: the executor, with `threads` threads for user tasks, at the first
 /// call.

@@ -90,10 +90,8 @@ impl Portal {
         if &contact.aid == actor.aid() {
             return Ok(Self::here(actor));
         }
-        if let Some(link) = actor.parent_link()
-            && link.peer() == Some(&contact.aid)
-        {
-            return Ok(Self::over(link.clone(), contact));
+        if let Some(link) = actor.family_link(&contact.aid) {
+            return Ok(Self::over(link, contact));
         }
         let hold = actor.link_to(&contact).await?;
         Ok(Self {

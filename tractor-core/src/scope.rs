@@ -170,12 +170,13 @@ impl CancelScope {
     /// When the scope will be cancelled by the clock: its own deadline or, unless it is a shield,
     /// that of a scope around it, whichever is earlier.
     pub fn deadline(&self) -> Option<Instant> {
-        self.node.effective_deadline()
+        self.node.effective_deadline().map(timer::with_stops)
     }
 
     /// Moves the scope's own deadline, or takes it away. It does not undo a cancel.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
-        drop(self.node.set_deadline(deadline));
+        let at = deadline.map(timer::without_stops);
+        drop(self.node.set_deadline(at));
         if deadline.is_some() && self.node.is_watched() {
             self.arm();
         }
@@ -236,12 +237,13 @@ impl CancelScope {
         let Some(at) = self.node.claim_unarmed() else {
             return;
         };
-        if at <= Instant::now() {
+        let moment = timer::with_stops(at);
+        if moment <= Instant::now() {
             self.cancel_with(CancelReason::Deadline, None);
             return;
         }
         let node = Arc::downgrade(&self.node);
-        let timer = timer::schedule(at, move || {
+        let timer = timer::schedule(moment, move || {
             if let Some(node) = node.upgrade().filter(|node| node.is_due(at)) {
                 Self { node }.cancel_with(CancelReason::Deadline, None);
             }
@@ -251,7 +253,8 @@ impl CancelScope {
 
     /// Cancels the scope if its deadline, still without an alarm, has passed.
     fn expire(&self) {
-        if self.node.unarmed().is_some_and(|at| at <= Instant::now()) {
+        let has_passed = |at| timer::with_stops(at) <= Instant::now();
+        if self.node.unarmed().is_some_and(has_passed) {
             self.cancel_with(CancelReason::Deadline, None);
         }
     }

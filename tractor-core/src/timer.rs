@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::io::engine;
+use crate::io::{self, engine};
 
 /// A process that finds its alarm this late was not running: it was stopped, or its machine
 /// slept. Schedulers are late by milliseconds, tens of them under heavy load.
@@ -19,7 +19,8 @@ pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
 /// Dropping the timer before then prevents it.
 ///
 /// Times during which this process was stopped do not count: what was due in two seconds before
-/// a stop of an hour is due two seconds after it.
+/// a stop of an hour is due two seconds after it. How long a short stop was cannot be told exactly;
+/// then there is more time rather than less.
 pub fn schedule(at: Instant, f: impl FnOnce() + Send + 'static) -> Timer {
     Timer {
         key: engine().schedule(at, Box::new(f)),
@@ -30,6 +31,16 @@ pub fn schedule(at: Instant, f: impl FnOnce() + Send + 'static) -> Timer {
 /// the spells during which it was stopped.
 pub fn running_time() -> Duration {
     engine().running_time()
+}
+
+/// A moment of the clock as one that stops do not move.
+pub(crate) fn without_stops(at: Instant) -> Instant {
+    at.checked_sub(io::stopped_time()).unwrap_or(at)
+}
+
+/// What [`without_stops`] was made of, moved by all stops since then.
+pub(crate) fn with_stops(at: Instant) -> Instant {
+    at.checked_add(io::stopped_time()).unwrap_or(at)
 }
 
 /// A timer that has not necessarily gone off.
@@ -67,8 +78,14 @@ pub(crate) struct TimerQueue {
     alarms: BTreeMap<TimerKey, Alarm>,
     numbers: u64,
     stopped: Duration,
-    /// What the owner of the queue last announced to sleep until, as the clock shows it.
-    sleeping_until: Option<Duration>,
+    sleep: Option<Sleep>,
+}
+
+/// The sleep that the owner of the queue announced, in times that the clock shows.
+struct Sleep {
+    /// When the process is known to have been running.
+    seen: Duration,
+    until: Duration,
 }
 
 impl TimerQueue {
@@ -94,8 +111,27 @@ impl TimerQueue {
     }
 
     /// The running time at `now`.
-    pub(crate) fn running(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.stopped)
+    pub(crate) fn running(&mut self, now: Duration) -> Duration {
+        now.saturating_sub(self.stopped(now))
+    }
+
+    /// For how long the process was stopped, as far as anybody can tell at `now`.
+    pub(crate) fn stopped(&mut self, now: Duration) -> Duration {
+        let overslept = |sleep: &mut Sleep| {
+            let late = now.saturating_sub(sleep.until);
+            let was_stopped = late >= STOPPED_MIN;
+            if !was_stopped {
+                sleep.seen = sleep.seen.max(now);
+            }
+            was_stopped
+        };
+        if let Some(sleep) = self.sleep.take_if(overslept) {
+            let late = now.saturating_sub(sleep.until);
+            // It began somewhere in the sleep. As much of that as the sleep was too long is
+            // given back: all of it after a stop of hours, little where the machine is just busy.
+            self.stopped += late + late.min(sleep.until.saturating_sub(sleep.seen));
+        }
+        self.stopped
     }
 
     /// How long the owner may sleep from `now`, `None` if nothing is due ever.
@@ -105,17 +141,17 @@ impl TimerQueue {
             .first_key_value()
             .map(|(key, _)| key.at + self.stopped);
         // What is overdue already says nothing about the sleep.
-        self.sleeping_until = at.map(|at| at.max(now));
+        self.sleep = at.map(|at| Sleep {
+            seen: now,
+            until: at.max(now),
+        });
         at.map(|at| at.saturating_sub(now))
     }
 
     /// The owner woke at `now`. A sleep that lasted far too long moves all alarms.
     pub(crate) fn woke(&mut self, now: Duration) {
-        let late = self
-            .sleeping_until
-            .take()
-            .map(|until| now.saturating_sub(until));
-        self.stopped += late.filter(|late| *late >= STOPPED_MIN).unwrap_or_default();
+        self.stopped(now);
+        self.sleep = None;
     }
 
     /// Takes the first alarm that is due at `now`.
@@ -180,11 +216,34 @@ mod tests {
         queue.insert(ms(3000), Box::new(|| ()));
         queue.sleep(ms(900));
         queue.woke(ms(60_900));
-        // 59.9 s too late: the first is due now, the second two seconds from now.
-        assert_eq!(due(&mut queue, ms(60_900)), 1);
-        assert_eq!(queue.sleep(ms(60_900)), Some(ms(2000)));
-        let (_, first) = queue.insert(ms(61_000), Box::new(|| ()));
+        assert_eq!(due(&mut queue, ms(60_900)), 0);
+        assert_eq!(queue.sleep(ms(60_900)), Some(ms(100)));
+        assert_eq!(due(&mut queue, ms(61_000)), 1);
+        assert_eq!(queue.sleep(ms(61_000)), Some(ms(2000)));
+        let (_, first) = queue.insert(ms(61_100), Box::new(|| ()));
         assert!(first, "new alarms count from now");
+    }
+
+    #[test]
+    fn whoever_asks_first_notices_the_stop() {
+        let mut queue = TimerQueue::default();
+        queue.insert(ms(1000), Box::new(|| ()));
+        queue.sleep(ms(0));
+        assert_eq!(queue.running(ms(400)), ms(400));
+        // 300 ms too late. As much may have passed before its time came.
+        assert_eq!(queue.running(ms(1300)), ms(700));
+        queue.woke(ms(1310));
+        assert_eq!(queue.running(ms(1310)), ms(710));
+        assert_eq!(queue.sleep(ms(1310)), Some(ms(290)));
+    }
+
+    #[test]
+    fn running_time_never_goes_back() {
+        let mut queue = TimerQueue::default();
+        queue.insert(ms(1000), Box::new(|| ()));
+        queue.sleep(ms(0));
+        assert_eq!(queue.running(ms(900)), ms(900));
+        assert_eq!(queue.running(ms(5000)), ms(900));
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl Child {
         let _ = self.link.set(link);
     }
 
+    /// Its link, once it has one.
+    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+        self.link.get()
+    }
+
     /// Has the child end within `remaining`.
     pub(crate) fn cancel(self: &Arc<Self>, cancellation: &Cancellation, remaining: Duration) {
         self.lock().why.get_or_insert_with(|| cancellation.clone());
@@ -196,6 +201,10 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) {
+        if self.process.has_exited() {
+            // How it ended was its own doing.
+            return;
+        }
         log::info!("{signal:?} to {} (pid {})", self.aid, self.pid());
         self.lock().signalled = true;
         if let Err(error) = self.process.signal(signal) {

@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tractor_core::actor::Owner;
+use tractor_core::io::link::Link;
 use tractor_core::{Cancellation, Ending, Error, UserError};
 use tractor_ipc::ActorId;
 
@@ -97,6 +98,10 @@ impl Owner for Nurseries {
             // Also where the block runs outside of the actor's own scope, in a task or a thread.
             inner.cancel_block(cancellation);
         }
+    }
+
+    fn link_to_child(&self, aid: &ActorId) -> Option<Arc<Link>> {
+        all().iter().find_map(|inner| inner.link_to_child(aid))
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use tractor_core::io::link::Link;
 use tractor_core::scope::{self, Registration};
 use tractor_core::timer;
 use tractor_core::{
@@ -432,6 +433,13 @@ impl Inner {
 
     pub(crate) fn refused(&self, refusal: Refusal) -> Error {
         Error::new(self.owner.clone(), Ending::Refused(refusal))
+    }
+
+    /// The link to a child of it.
+    pub(crate) fn link_to_child(&self, aid: &ActorId) -> Option<Arc<Link>> {
+        let state = self.lock();
+        let child = state.children.values().find(|child| &child.aid == aid)?;
+        child.link().cloned()
     }
 
     /// How many children there are or will be.

@@ -102,6 +102,8 @@ pub(crate) fn waits() -> tractor::Result<()> {
             let worker = nursery.start_actor("worker").await?;
             let begin = Instant::now();
             let scope = tractor::timeout(Duration::from_secs(2), async {
+                // Once it has waited the clock runs for it.
+                async_std::task::sleep(Duration::from_millis(20)).await;
                 say("waiting");
                 // Ends when the process was stopped: half a second has passed then for sure.
                 while begin.elapsed() < Duration::from_millis(500) {

@@ -42,6 +42,7 @@ struct State<A> {
     inside: Slab<Arc<Node<A>>>,
     /// Whom to tell of the cancel. An empty entry has been told and still belongs to somebody.
     waiters: Slab<Option<Waiter>>,
+    /// On whatever clock the caller uses for all nodes.
     deadline: Option<Instant>,
     alarm: Option<A>,
     runs: u32,
