@@ -4,7 +4,9 @@
 //! | numbers | where |
 //! |---|---|
 //! | 1, 32, 33 | `birth`: children that are not born, or not whole |
-//! | 2, 3, 5, 7, 11, 34, 40, 45, 46, 48, 54 | `death`: processes that die, alone and together |
+//! | 2, 3, 5, 45, 46 | `death`: processes that die, alone and together |
+//! | 7, 54 | `subtrees`: deaths of those who have others below them |
+//! | 11, 34, 40, 48 | `odd_deaths`: deaths that are not what they look like, or hide |
 //! | 12, 13, 15, 16 | `standstill`: processes that are stopped, blocked or deaf |
 //! | 18, 20 to 27 | `strangers`: what connects to an actor's socket and is no peer |
 //! | 23, 28 to 30 | `wire`: peers that say the wrong thing |
@@ -17,12 +19,14 @@
 
 mod birth;
 mod death;
+mod odd_deaths;
 mod raw;
 mod registry;
 mod roots;
 mod shortage;
 mod standstill;
 mod strangers;
+mod subtrees;
 mod wire;
 
 // What the actors run, and the sweep.

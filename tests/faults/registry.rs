@@ -8,7 +8,7 @@ use tractor_core::process::Signal;
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 
 use crate::calls::pid;
-use crate::tree::{PROMPT, assert_alone, eventually, hold, within};
+use crate::tree::{PROMPT, assert_alone, eventually, hold, stop, within};
 
 /// Fault 42. Many register one name at once, from several parents. All are there under it, in
 /// one order for everybody, and the newest is the one that is found.
@@ -87,8 +87,7 @@ async fn stopped_actor_is_not_forgotten() -> tractor::Result<()> {
         let asker = nursery.start_actor("asker").await?;
         let stopped = nursery.start_actor("stopped").await?;
         let process = hold(stopped.pid());
-        process.signal(Signal::Stop).expect("it is ours");
-        eventually("it is stopped", async || process.state() == Some('T')).await;
+        stop(&process).await;
         let begin = Instant::now();
         let error = asker
             .run(find_and_call())
@@ -143,7 +142,7 @@ async fn existing_links_do_not_need_the_registrar() -> tractor::Result<()> {
 async fn call_while_root_stands(root: u32) -> tractor::Result<u32> {
     let friend = find_actor("friend").await?.expect("the friend is there");
     let root = hold(root);
-    root.signal(Signal::Stop).expect("it is ours");
+    stop(&root).await;
     let mut calls = 0;
     while calls < 20 {
         assert_eq!(friend.run(pid()).await?, friend.pid());

@@ -9,7 +9,7 @@ use tractor_core::process::census::open_fds;
 
 use crate::birth::assert_no_child;
 use crate::calls::{die, echo, idle, pid};
-use crate::death::command;
+use crate::odd_deaths::command;
 use crate::raw::{address, answers_a_ping, peer, raw};
 use crate::tree::{BOUNDED, PROMPT, assert_alone, exited, ms, within};
 

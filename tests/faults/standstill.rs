@@ -9,7 +9,7 @@ use tractor_core::process::Signal;
 use crate::calls::{block, deaf, idle, pid, tasks_running};
 use crate::support;
 use crate::tree::{
-    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, ms, within,
+    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, ms, stop, within,
 };
 
 /// Fault 12. An idle child is stopped. A probe says that it is stopped and not that it is dead;
@@ -19,8 +19,7 @@ async fn stopped_child_is_said_to_be_stopped_and_lives() -> tractor::Result<()> 
     open_nursery(async |nursery| {
         let child = nursery.start_actor("stopped").await?;
         let process = hold(child.pid());
-        process.signal(Signal::Stop).expect("it is ours");
-        eventually("it is stopped", async || process.state() == Some('T')).await;
+        stop(&process).await;
         assert_eq!(child.probe(ms(200)).await, Liveness::Stopped);
         assert_eq!(process.state(), Some('T'), "a probe changes nothing");
         let waiting = child.run(pid());
@@ -46,7 +45,7 @@ async fn stopped_child_that_is_cancelled_is_killed_in_time() -> tractor::Result<
         let child = nursery.start_actor("stopped").await?;
         let call = async_std::task::spawn(child.run(idle()));
         let process = hold(child.pid());
-        process.signal(Signal::Stop).expect("it is ours");
+        stop(&process).await;
         child.cancel_actor().await?;
         exited(process, PROMPT).await;
         assert!(

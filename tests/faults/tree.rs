@@ -43,6 +43,18 @@ pub(crate) fn kill(process: &Process) {
         .expect("our own processes may be killed");
 }
 
+/// Stops a process, and waits until it stands still: the signal alone takes a moment.
+pub(crate) async fn stop(process: &Process) {
+    process
+        .signal(Signal::Stop)
+        .expect("our own processes may be stopped");
+    let begin = Instant::now();
+    while process.state() != Some('T') {
+        within(begin, BOUNDED, "stopping a process");
+        async_std::task::sleep(ms(1)).await;
+    }
+}
+
 /// Waits for the process's exit without holding up the executor.
 pub(crate) async fn exited(process: Process, bound: Duration) {
     let pid = process.pid();

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tractor::{Portal, find_actor, get_root, open_nursery, query_actor};
-use tractor_core::process::Signal;
 
 use crate::calls::{block, deaf, echo, pid, tasks_running};
 use crate::chance::Chance;
 use crate::tree::{
     BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, socket_path,
-    within,
+    stop, within,
 };
 
 /// T01. Children are cancelled while their parent keeps their links open until they have exited.
@@ -85,7 +84,7 @@ pub(crate) async fn t03_silent_child_is_ended_by_its_parent(seed: u64) -> tracto
     open_nursery(async |nursery| {
         let child = nursery.start_actor("silent").await?;
         let process = hold(child.pid());
-        process.signal(Signal::Stop).expect("it is ours");
+        stop(&process).await;
         chance.pause(3).await;
         let asked = child.cancel_actor_within(ms(500)).await;
         assert!(asked.is_ok() || asked.is_err_and(|error| !error.is_cancelled()));
