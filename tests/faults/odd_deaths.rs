@@ -31,7 +31,7 @@ async fn exit_inside_a_call_is_no_success() -> tractor::Result<()> {
             (Some(code), "hasty"),
             "{error}"
         );
-        assert_eq!(error.call(), Some("faults::death::leave"), "{error}");
+        assert_eq!(error.call(), Some("faults::odd_deaths::leave"), "{error}");
     }
     assert_alone();
     Ok(())
@@ -74,7 +74,11 @@ async fn actor_out_of_memory_is_told_by_its_signal() -> tractor::Result<()> {
         (Some(9), "greedy"),
         "{error}"
     );
-    assert_eq!(error.call(), Some("faults::death::take_memory"), "{error}");
+    assert_eq!(
+        error.call(),
+        Some("faults::odd_deaths::take_memory"),
+        "{error}"
+    );
     assert_alone();
     Ok(())
 }
