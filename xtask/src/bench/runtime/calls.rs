@@ -27,10 +27,12 @@ pub(super) async fn round_trip() -> Result<f64> {
 
 pub(super) async fn tcp_round_trip() -> Result<f64> {
     let round = async || {
-        with_actor(async |actor| {
-            let contact = actor.run(listen_on_tcp()).await?;
-            // A child's portal keeps to the link that it inherited.
-            median_call(&Portal::connect(contact).await?).await
+        tractor::open_nursery_with(OnExit::CancelDaemons, async |nursery| {
+            // Between two siblings: a parent would keep to the link that its child inherited.
+            let callee = nursery.start_actor("echo").await?;
+            let caller = nursery.start_actor("caller").await?;
+            let contact = callee.run(listen_on_tcp()).await?;
+            anyhow::Ok(caller.run(median_call_to(contact)).await?)
         })
         .await
     };
@@ -83,6 +85,11 @@ async fn call_all(actor: &Portal, calls_of_each: usize) -> Result<()> {
     };
     try_join_all((0..IN_FLIGHT).map(caller)).await?;
     Ok(())
+}
+
+#[tractor::rpc]
+async fn median_call_to(callee: Contact) -> Result<f64> {
+    median_call(&Portal::connect(callee).await?).await
 }
 
 /// Has the actor listen on loopback TCP instead of its Unix socket.
