@@ -229,15 +229,16 @@ async fn a_start_that_is_given_up_leaves_no_process() -> tractor::Result<()> {
         }
         // What takes longer than a poll is given up further on its way.
         let mut start = nursery.start_actor("given-up-late").into_future();
-        while nursery.statistics().children.is_empty() {
-            assert!(
-                (&mut start)
-                    .now_or_never()
-                    .is_none_or(|started| started.is_ok())
-            );
+        let mut started = None;
+        while nursery.statistics().children.is_empty() && started.is_none() {
+            started = (&mut start).now_or_never();
             checkpoint().await.expect("nobody cancels this");
         }
         drop(start);
+        if let Some(late) = started {
+            // With one processor it may be ready before anybody can look.
+            late?.cancel_actor().await?;
+        }
         nursery
             .run_in_actor("fine", who())
             .await?

@@ -6,7 +6,7 @@ use tractor::{Ending, Liveness, find_actor, open_nursery};
 
 use crate::calls::{die, fail, idle, pid, tasks_running};
 use crate::chance::Chance;
-use crate::tree::{PROMPT, assert_alone, eventually, exited, hold, kill, ms, within};
+use crate::tree::{PROMPT, assert_alone, eventually, exited, hold, kill, ms, stop, within};
 
 /// T07. A child is killed around the moment in which it is asked to end. The one who asks does
 /// not wait for the word of a dead process.
@@ -340,6 +340,10 @@ pub(crate) async fn t21_siblings_that_die_together_are_both_told(seed: u64) -> t
             processes.reverse();
         }
         chance.pause(3).await;
+        // Stopped before the first one dies, so that the other does not end because it is asked to.
+        for process in &processes {
+            stop(process).await;
+        }
         processes.iter().for_each(kill);
         bystander.run(idle()).await
     })

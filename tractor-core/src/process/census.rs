@@ -27,8 +27,7 @@ pub struct ProcInfo {
 pub fn marked_processes(tree: &str) -> Vec<ProcInfo> {
     let entry = format!("{}={tree}", marks::TREE);
     let is_marked = |pid: u32| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
+        environment(pid)
             .split(|byte| *byte == 0)
             .any(|variable| variable == entry.as_bytes())
     };
@@ -73,6 +72,23 @@ pub fn open_fds() -> io::Result<Vec<OpenFd>> {
     }
     fds.sort_by_key(|fd| fd.number);
     Ok(fds)
+}
+
+/// The environment that a process was started with; empty if it cannot be read.
+///
+/// A process that is just executing a program has none for a moment, and must not be missed: it is
+/// asked again, with the processor left to it in between.
+fn environment(pid: u32) -> Vec<u8> {
+    const TRIES: u32 = 50;
+    for _ in 0..TRIES {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let is_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+        if !environment.is_empty() || !is_program() {
+            return environment;
+        }
+        std::thread::yield_now();
+    }
+    Vec::new()
 }
 
 fn processes(is_wanted: impl Fn(u32, &os::Stat) -> bool) -> Vec<ProcInfo> {
