@@ -36,13 +36,14 @@ pub use tractor_core::process::StdioSpec;
 pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
 pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
 pub use tractor_core::{
-    Actor, ActorStatistics, Call, CancelReason, CancelScope, Cancellation, Cancelled, Contact,
-    Ending, Error, Failure, Liveness, Never, Portal, Refusal, Run, TaskState, TaskStatistics,
-    UserError, current_actor,
+    Actor, ActorStatistics, Bytes, Call, CancelReason, CancelScope, Cancellation, Cancelled,
+    Contact, Context, ContextCall, Ending, Error, Failure, Liveness, Misuse, Never, OpenContext,
+    Portal, RecvStream, Refusal, Run, SendStream, StreamCall, TaskState, TaskStatistics, UserError,
+    current_actor,
 };
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};
-pub use tractor_macros::{main, rpc, test};
+pub use tractor_macros::{context, main, rpc, test};
 pub use tractor_nursery::nurseries::statistics as nurseries;
 pub use tractor_nursery::{
     ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, RunInActor,
@@ -72,8 +73,8 @@ pub fn Ok<T>(value: T) -> Result<T> {
 /// The names that a program of actors uses most, to be imported with a `*`.
 pub mod prelude {
     pub use crate::{
-        CancelScope, Nursery, OneShot, Options, Portal, current_actor, find_actor, get_root,
-        open_nursery, wait_for_actor,
+        Bytes, CancelScope, Context, Nursery, OneShot, Options, Portal, current_actor, find_actor,
+        get_root, open_nursery, wait_for_actor,
     };
 }
 

@@ -19,6 +19,10 @@ mod spawning;
 mod calls;
 mod refusals;
 
+// Linked tasks, and streams between actors.
+mod contexts;
+mod streams;
+
 // Errors tell what happened where.
 mod deaths;
 mod errors;

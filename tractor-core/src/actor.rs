@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tractor_ipc::{ActorId, Address, BuildId, TreeId, TreeSecret};
 
-use crate::ending::{Ending, Refusal};
+use crate::ending::{Ending, Misuse, Refusal};
 use crate::error::Error;
 use crate::exports::{self, Export};
 use crate::invoke::TaskStatistics;
@@ -85,6 +85,11 @@ pub fn current_actor() -> Result<&'static Actor, Error> {
 #[cold]
 pub(crate) fn not_an_actor() -> Error {
     Error::new(nobody(), Ending::Refused(Refusal::NotAnActor))
+}
+
+/// The report of something that its rules did not allow here.
+pub(crate) fn misused(misuse: Misuse) -> Error {
+    local_error(Ending::Refused(Refusal::Misused(misuse)), None)
 }
 
 /// The report of something that ended in this actor.

@@ -6,16 +6,18 @@
 
 use std::sync::Arc;
 
-use tractor_ipc::{Frame, Kind};
+use tractor_ipc::{FROM_CALLEE, Frame, Kind};
 
 use crate::actor::{self, current_actor};
 use crate::calls::Reply;
+use crate::dialog::Dialog;
 use crate::ending::{Ending, Refusal};
 use crate::exports;
 use crate::invoke::RpcTask;
 use crate::io::link::Link;
 use crate::scope::CancelReason;
 use crate::start::{self, Header};
+use crate::stream::inbound::{Ended, Pushed};
 
 /// Tasks that one peer may have running here. Each costs about a kilobyte, so that a peer which
 /// starts them without end is told before it has taken the memory of the machine.
@@ -50,6 +52,10 @@ pub(crate) fn dispatch(link: &Arc<Link>, frame: Frame<'_>) -> Next {
             }
             Next::Done
         }
+        Kind::Started => in_dialog(link, id | FROM_CALLEE, |dialog| dialog.started(payload)),
+        Kind::Items => in_dialog(link, id, |dialog| dialog.items(payload)),
+        Kind::End => in_dialog(link, id, |dialog| dialog.inbound.end(Ended::Well)),
+        Kind::Credit => in_dialog(link, id, |dialog| dialog.credit(payload.as_slice())),
         Kind::Request => match current_actor() {
             Ok(actor) => verdict(actor.services.request(actor, link, id, payload.as_slice())),
             Err(error) => Next::Violation(error.to_string()),
@@ -86,6 +92,16 @@ fn verdict(result: Result<(), String>) -> Next {
     match result {
         Ok(()) => Next::Done,
         Err(reason) => Next::Violation(reason),
+    }
+}
+
+/// Has a call's dialog handle a frame. What comes for one that is over is dropped: it crossed the
+/// end on its way.
+fn in_dialog(link: &Link, id: u64, handle: impl FnOnce(&Dialog) -> Pushed) -> Next {
+    match link.dialog(id).map(|dialog| handle(&dialog)) {
+        Some(Pushed::Woke) => Next::Woke,
+        Some(Pushed::Quiet) | None => Next::Done,
+        Some(Pushed::Violation(reason)) => Next::Violation(reason.to_owned()),
     }
 }
 

@@ -89,6 +89,15 @@ pub enum Refusal {
     /// The result could not be encoded or decoded.
     #[error("the result does not fit: {0}")]
     BadResult(String),
+    /// An item of a stream could not be encoded or decoded.
+    #[error("an item does not fit: {0}")]
+    BadItem(String),
+    /// The other side reads no more of the stream.
+    #[error("the stream's other side reads no more")]
+    StreamStopped,
+    /// The context, or a stream of it, was used in a way that it is not made for.
+    #[error("{0}")]
+    Misused(Misuse),
     /// It has as many calls running as it may.
     #[error("it runs as many calls as it may")]
     TooManyCalls,
@@ -109,6 +118,30 @@ pub enum Refusal {
         /// The actor's.
         theirs: BuildId,
     },
+}
+
+/// How a context, or a stream of it, was used that is not made for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// `started` was called again.
+    #[error("the context has started already: `started` is called once")]
+    StartedTwice,
+    /// The function returned, or opened a stream, without having called `started`.
+    #[error("the context has not started: call `started` first")]
+    NotStarted,
+    /// The stream was opened again.
+    #[error("the context's stream was opened already, and there is one")]
+    StreamOpenedTwice,
+    /// The stream was opened after the context was cancelled.
+    #[error("the context was cancelled: no stream can be opened any more")]
+    CancelledBefore,
+    /// Something was sent after the stream was closed on this side.
+    #[error("the stream was closed on this side")]
+    SentAfterClose,
+    /// A context or stream was asked for in the asking actor itself.
+    #[error("this is the asking actor itself: run the function here instead")]
+    OwnActor,
 }
 
 /// An error that a function returned: as text, and as the value itself if it is serde.

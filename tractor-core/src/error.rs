@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tractor_ipc::{ActorId, codec};
 
-use crate::ending::{Ending, UserError};
+use crate::ending::{Ending, Refusal, UserError};
 use crate::exports::{BoxedError, Export};
 
 /// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
@@ -99,6 +99,20 @@ impl Error {
         Self::new(at.clone(), Ending::Several(distinct))
     }
 
+    /// An error of a user's own block in the actor `at` as one that can stand beside those of other
+    /// actors; an `Error` stays itself.
+    #[doc(hidden)]
+    pub fn of_block(at: &ActorId, block: &str, error: BoxedError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => {
+                let described = UserError::describe(block, &*error);
+                Self::new(at.clone(), Ending::Failed(Box::new(described)))
+                    .with_pid(std::process::id())
+            }
+        }
+    }
+
     /// The actor where it began; of a group, the actor where its members met.
     pub fn origin(&self) -> &ActorId {
         &self.0.report.origin
@@ -169,6 +183,14 @@ impl Error {
             Ending::Several(errors) => errors.iter().all(Self::is_cancelled),
             _ => false,
         }
+    }
+
+    /// Whether it says nothing but that something is being cancelled.
+    #[doc(hidden)]
+    pub fn is_of_cancel(&self) -> bool {
+        let refused =
+            |refusal: &Refusal| matches!(refusal, Refusal::Closing | Refusal::NurseryClosed);
+        self.is_cancelled() || matches!(self.ending(), Ending::Refused(refusal) if refused(refusal))
     }
 
     /// Whether a function panicked.

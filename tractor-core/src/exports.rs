@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use tractor_ipc::DecodeError;
 
+pub use crate::dialog::Seat;
 use crate::ending::Ending;
 
 /// One function that other actors may start, as `#[tractor::rpc]` writes it down.
@@ -25,13 +26,22 @@ pub struct Export {
     pub file: &'static str,
     /// The line in that file, from 1.
     pub line: u32,
-    /// Decodes the arguments and prepares the body; no code of the function itself runs yet.
-    pub start: fn(&[u8]) -> Result<Body, DecodeError>,
+    /// How it is started.
+    pub start: Start,
     /// Decodes the function's own error, if it returns a `Result`.
     pub decode_error: Option<DecodeUserError>,
     /// Whether the body always gets a task of its own, instead of being polled once where its
     /// request was read.
     pub spawn: bool,
+}
+
+/// Decodes the arguments and prepares the body; no code of the function itself runs yet.
+#[derive(Clone, Copy)]
+pub enum Start {
+    /// Of a function that is given arguments and answers.
+    Call(fn(&[u8]) -> Result<Body, DecodeError>),
+    /// Of one that says more to its caller than its answer.
+    Dialog(fn(&[u8], Seat<'_>) -> Result<Body, DecodeError>),
 }
 
 /// What runs when a peer calls an [`Export`]; `Ok` is the encoded result.
@@ -136,7 +146,7 @@ mod tests {
         signature: "fn outside()",
         file: file!(),
         line: line!(),
-        start: refuse,
+        start: Start::Call(refuse),
         decode_error: None,
         spawn: false,
     };

@@ -16,7 +16,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -28,9 +28,10 @@ pub use self::statistics::{TaskState, TaskStatistics};
 use self::moved::Moved;
 use self::phase::{Cancel, GivenBack, Phase, Rest};
 use crate::actor;
+use crate::dialog::{Dialog, Seat};
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
-use crate::exports::{Body, Export};
+use crate::exports::{Body, Export, Start};
 use crate::io::gather;
 use crate::io::link::Link;
 use crate::io::role::still_leads;
@@ -38,6 +39,7 @@ use crate::io::{Job, engine};
 use crate::panics;
 use crate::rt;
 use crate::scope::{CancelReason, CancelScope, Cancellation, Registration};
+use crate::stream::inbound::Ended;
 
 /// A task that wakes itself in its first poll is polled so many times more at once: most yield
 /// to be fair, and a thread switch costs more than going on.
@@ -62,6 +64,8 @@ pub(crate) struct RpcTask {
     registration: Mutex<Option<Registration>>,
     /// Why it was cancelled, and by whom.
     cancelled: OnceLock<Cancellation>,
+    /// What is said during the call, if it is one of that kind.
+    dialog: OnceLock<Weak<Dialog>>,
     started: Instant,
 }
 
@@ -112,6 +116,7 @@ impl RpcTask {
             scope,
             registration: Mutex::new(None),
             cancelled: OnceLock::new(),
+            dialog: OnceLock::new(),
             started,
         });
         link.tasks().insert(call, task.clone()).ok()?;
@@ -242,6 +247,7 @@ impl RpcTask {
     /// Drops what it holds, as user code, and answers that it was cancelled. Only for who
     /// holds it.
     pub(crate) fn drop_body(self: &Arc<Self>) {
+        self.end_dialog();
         self.discard();
         self.answer(Err(self.cancelled_error()), false);
         self.outer.wake();
@@ -267,7 +273,17 @@ impl RpcTask {
         self.send_answer(answer, corked);
     }
 
+    /// Whatever of the dialog the user still has is of no use any more. Before streams are dropped
+    /// with the body, whose end is then no well-meant one.
+    fn end_dialog(&self) {
+        let dialog = self.dialog.get().and_then(Weak::upgrade);
+        if let Some(dialog) = dialog {
+            dialog.end(&Ended::Well, None);
+        }
+    }
+
     fn leave(&self) {
+        self.end_dialog();
         self.link.tasks().remove(self.call);
         let registration = self.registration().take();
         drop(registration);
@@ -296,7 +312,10 @@ impl RpcTask {
         let result = match polled {
             Ok(Poll::Pending) => return None,
             Ok(Poll::Ready(result)) => result,
-            Err(panicked) => Err(panicked),
+            Err(panicked) => {
+                self.end_dialog();
+                Err(panicked)
+            }
         };
         self.discard();
         Some(result.map_err(|ending| self.error(ending)))
@@ -305,7 +324,10 @@ impl RpcTask {
     fn poll_held(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Ending>> {
         let mut held = self.held();
         if let Held::Args(args) = &*held {
-            let body = (self.export.start)(args);
+            let body = match self.export.start {
+                Start::Call(start) => start(args),
+                Start::Dialog(start) => start(args, Seat::new(&self.link, self.call, &self.dialog)),
+            };
             match body {
                 Err(error) => {
                     let refusal = Refusal::BadArguments(error.to_string());

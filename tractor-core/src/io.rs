@@ -14,7 +14,8 @@ pub(crate) mod token;
 pub(crate) mod look;
 // Whether a function may run where its call was read.
 pub(crate) mod pace;
-// Frames on their way out.
+// Frames on their way out, and items of streams among them.
+pub(crate) mod items;
 pub(crate) mod write;
 // One connection.
 pub mod link;

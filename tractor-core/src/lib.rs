@@ -43,10 +43,16 @@ pub mod timer;
 // Calls on their way out, tasks that came in, and what frames mean.
 mod actor_loop;
 mod calls;
+mod fairness;
 mod invoke;
 mod panics;
 mod start;
 mod tasks;
+
+// What is said during a call: contexts, and streams.
+pub mod context;
+mod dialog;
+pub mod stream;
 
 // The actor and its peers.
 pub mod actor;
@@ -58,10 +64,13 @@ pub mod stop;
 
 pub use actor::{Actor, ActorStatistics, Contact, current_actor};
 pub use call::{Call, Failure, Never};
-pub use ending::{Ending, Refusal, UserError};
+pub use context::{Context, ContextCall, OpenContext, StreamCall};
+pub use ending::{Ending, Misuse, Refusal, UserError};
 pub use error::Error;
 pub use invoke::{TaskState, TaskStatistics};
 pub use portal::{Liveness, Portal};
 pub use run::Run;
 pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};
+pub use stream::{RecvStream, SendStream};
+pub use tractor_ipc::Bytes;
 pub use travel::Travel;

@@ -75,6 +75,11 @@ impl Portal {
         }
     }
 
+    /// Who holds the link to the actor; `None` if the actor is this process.
+    pub(crate) fn hold(&self) -> Option<&Arc<Hold>> {
+        self.hold.as_ref()
+    }
+
     /// The portal of an actor of this tree that is known by its contact.
     ///
     /// # Cancellation
@@ -152,7 +157,8 @@ impl Portal {
                 Reply::Lost(error) => Err(error.in_call(path)),
             });
         });
-        send_start(&hold.link, call, slot).map(drop)
+        let args = |out: &mut Vec<u8>| call.encode_args(out);
+        send_start(&hold.link, hold.link.next_id(), call.export(), args, slot)
     }
 
     /// Asks the actor to end, with everything below it, and waits until its runtime has heard,

@@ -10,6 +10,7 @@ use std::any::{Any, type_name};
 use std::error::Error as StdError;
 use std::marker::PhantomData;
 
+use futures::{Stream, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tractor_ipc::{EncodeError, codec};
@@ -18,12 +19,14 @@ pub use linkme;
 pub use tractor_ipc::DecodeError;
 
 pub use crate::ending::Ending;
-pub use crate::exports::{Body, BoxedError, Export, TRACTOR_EXPORTS_0_1 as EXPORTS};
+pub use crate::exports::{Body, BoxedError, Export, Seat, Start, TRACTOR_EXPORTS_0_1 as EXPORTS};
 pub use crate::travel::Travel;
 
 use crate::call::{Call, Failure};
-use crate::ending::{Refusal, UserError};
+use crate::context::{Context, ContextCall, Request, StreamCall};
+use crate::ending::{Misuse, Refusal, UserError};
 use crate::error::Error;
+use crate::stream::SendStream;
 
 /// What an argument of type `&T` is on the wire, and in the call.
 pub type Owned<T> = <T as ToOwned>::Owned;
@@ -190,6 +193,82 @@ where
 {
     let args = (codec.decode)(bytes)?;
     Ok(Body::Blocking(Box::new(move || finish(run(args)))))
+}
+
+/// Prepares a context.
+pub fn call_context<Started, In, Out, T, E: Failure, A>(
+    export: &'static Export,
+    args: A,
+    codecs: (Codec<A>, Codec<T>),
+) -> ContextCall<Started, In, Out, T, E> {
+    ContextCall::new(Request::new(export, &args, codecs.0), codecs.1.decode)
+}
+
+/// Prepares a stream.
+pub fn call_stream<T, A, F>(
+    export: &'static Export,
+    args: A,
+    run: fn(A) -> F,
+    codec: Codec<A>,
+) -> StreamCall<T>
+where
+    A: Send + 'static,
+    F: Future + Send + 'static,
+    F::Output: Stream<Item = T> + Send + 'static,
+{
+    StreamCall::new(export, (args, codec), run)
+}
+
+/// The body of a context that a peer has opened.
+pub fn start_context<Started, In, Out, A, F>(
+    (bytes, seat): (&[u8], Seat<'_>),
+    codec: Codec<A>,
+    run: fn(A, Context<Started, In, Out>) -> F,
+    finish: fn(F::Output) -> Result<Vec<u8>, Ending>,
+) -> Result<Body, DecodeError>
+where
+    A: Send + 'static,
+    F: Future + Send + 'static,
+    F::Output: 'static,
+{
+    let args = (codec.decode)(bytes)?;
+    let dialog = seat.take();
+    let body = run(args, Context::new(dialog.clone()));
+    Ok(Body::Async(Box::pin(async move {
+        let answer = finish(body.await)?;
+        if dialog.has_started() {
+            Ok(answer)
+        } else {
+            Err(Ending::Refused(Refusal::Misused(Misuse::NotStarted)))
+        }
+    })))
+}
+
+/// The body of a function whose stream a peer has opened.
+pub fn start_stream<T, A, F>(
+    (bytes, seat): (&[u8], Seat<'_>),
+    codec: Codec<A>,
+    run: fn(A) -> F,
+) -> Result<Body, DecodeError>
+where
+    T: Travel,
+    A: Send + 'static,
+    F: Future + Send + 'static,
+    F::Output: Stream<Item = T> + Send + 'static,
+{
+    let args = (codec.decode)(bytes)?;
+    let dialog = seat.take();
+    Ok(Body::Async(Box::pin(async move {
+        let mut items = std::pin::pin!(run(args).await);
+        dialog.start(&[]).map_err(Ending::Refused)?;
+        let mut out = SendStream::<T>::new(dialog).closed_by_call();
+        while let Some(item) = items.next().await {
+            if let Err(error) = out.send(item).await {
+                return Err(Ending::Several(vec![error]));
+            }
+        }
+        Ok(Vec::new())
+    })))
 }
 
 /// Encodes what a function returned.

@@ -1,29 +1,28 @@
 //! [`Run`]: a call on its way to another actor and back.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use tractor_ipc::{ActorId, DecodeError, Kind};
+use tractor_ipc::{ActorId, DecodeError, EncodeError, Kind};
 
 use crate::actor;
 use crate::call::{Call, Failure};
 use crate::calls::{Reply, Slot, What};
-use crate::ending::{Ending, Refusal};
+use crate::ending::{Ending, Misuse, Refusal};
 use crate::error::Error;
-use crate::exports::{Body, Export};
+use crate::exports::{Body, Export, Start};
+use crate::fairness;
 use crate::io::engine;
 use crate::io::gather;
 use crate::io::link::{Awaited, Link};
 use crate::io::looking;
-use crate::io::role::is_leader;
 use crate::panics;
 use crate::peers::Hold;
 use crate::rt;
@@ -32,8 +31,6 @@ use crate::start::{self, Header};
 
 /// More calls than this in flight on one link are gathered and sent together.
 const GATHER_ABOVE: usize = 2;
-/// How long one thread's calls may all be answered at once before it lets others run.
-const HOT_MAX: Duration = Duration::from_micros(200);
 
 /// A call on its way: the future that [`Portal::run`](crate::Portal::run) gives.
 ///
@@ -76,11 +73,6 @@ struct Sent {
     /// Since when it waits, in a case in which it might have looked.
     since: Option<Instant>,
     _awaited: Awaited,
-}
-
-thread_local! {
-    /// When this thread's latest unbroken series of immediate answers began.
-    static HOT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 impl<T, E: Failure> Run<T, E> {
@@ -136,7 +128,7 @@ impl<T, E: Failure> Future for Run<T, E> {
                 Err(error) => return Poll::Ready(Err(error)),
             };
             if let State::Sent(sent) = &mut this.state
-                && must_yield()
+                && fairness::must_yield()
             {
                 if let Some(reply) = sent.slot.take_or_wait(cx.waker()) {
                     return Poll::Ready(this.finish(reply));
@@ -187,7 +179,9 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
     let slot = Slot::new(What::Export(call.export()));
     let link = hold.link.clone();
     let awaited = link.await_call();
-    let id = send_start(&link, call, slot.clone())?;
+    let id = link.next_id();
+    let args = |out: &mut Vec<u8>| call.encode_args(out);
+    send_start(&link, id, call.export(), args, slot.clone())?;
     Ok(State::Sent(Sent {
         hold,
         id,
@@ -198,15 +192,16 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
     }))
 }
 
-/// Sends the request that starts a function; the answer fills `slot`.
-pub(crate) fn send_start<T, E: Failure>(
+/// Sends the request that starts a function as the call `id`; the answer fills `slot`.
+pub(crate) fn send_start(
     link: &Arc<Link>,
-    call: &Call<T, E>,
+    id: u64,
+    function: &'static Export,
+    encode_args: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     slot: Arc<Slot>,
-) -> Result<u64, Error> {
-    let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(call.export()));
-    let export = call
-        .export()
+) -> Result<(), Error> {
+    let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(function));
+    let export = function
         .index()
         .ok_or_else(|| refused(Refusal::UnknownExport))?;
     let signature = start::signature(export).ok_or_else(|| refused(Refusal::UnknownExport))?;
@@ -219,11 +214,9 @@ pub(crate) fn send_start<T, E: Failure>(
         remaining,
     }
     .write(&mut payload);
-    call.encode_args(&mut payload)
-        .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
-    let id = link.next_id();
+    encode_args(&mut payload).map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
     link.enter_call(id, slot)
-        .map_err(|error| error.in_call(call.export().path()))?;
+        .map_err(|error| error.in_call(function.path()))?;
     let gather = link.calls_out.load(Ordering::Relaxed) > GATHER_ABOVE;
     if let Err(error) = link.send_owned(Kind::Start, id, payload, gather) {
         link.leave_call(id);
@@ -232,27 +225,7 @@ pub(crate) fn send_start<T, E: Failure>(
     if gather {
         gather::flush_soon(link);
     }
-    Ok(id)
-}
-
-/// Whether this thread has had nothing but immediate answers for so long that it must let its
-/// other tasks run.
-fn must_yield() -> bool {
-    if is_leader() {
-        return false;
-    }
-    let now = Instant::now();
-    match HOT.get() {
-        None => {
-            HOT.set(Some(now));
-            false
-        }
-        Some(begin) if now - begin > HOT_MAX => {
-            HOT.set(None);
-            true
-        }
-        Some(_) => false,
-    }
+    Ok(())
 }
 
 impl Sent {
@@ -278,7 +251,7 @@ impl Sent {
                 return Poll::Ready(reply);
             }
         }
-        HOT.set(None);
+        fairness::waits();
         match self.slot.take_or_wait(cx.waker()) {
             Some(reply) => Poll::Ready(reply),
             None => Poll::Pending,
@@ -304,7 +277,10 @@ impl Drop for Sent {
 /// encoded, a panic ends the call only.
 async fn run_here(export: &'static Export, args: Vec<u8>) -> Result<Vec<u8>, Error> {
     let failed = |ending| actor::local_error(ending, Some(export));
-    let body = panics::catch(|| (export.start)(&args)).map_err(failed)?;
+    let Start::Call(start) = export.start else {
+        return Err(failed(Ending::Refused(Refusal::Misused(Misuse::OwnActor))));
+    };
+    let body = panics::catch(|| start(&args)).map_err(failed)?;
     let body =
         body.map_err(|error| failed(Ending::Refused(Refusal::BadArguments(error.to_string()))))?;
     let result = match body {

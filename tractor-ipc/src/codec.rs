@@ -16,7 +16,9 @@ use bincode::enc::write::Writer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::limits::{DECODE_DEPTH_MAX, DECODE_EMPTY_ELEMENTS_MAX, FRAME_BYTES_MAX};
+use crate::limits::{
+    DECODE_DEPTH_MAX, DECODE_EMPTY_ELEMENTS_MAX, FRAME_BYTES_MAX, SHARED_BYTES_MIN,
+};
 
 /// Encodes a value into bytes of its own.
 ///
@@ -60,6 +62,49 @@ pub fn encode_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
+/// As [`encode_into`]; [`Bytes`](crate::Bytes) of [`SHARED_BYTES_MIN`] and more are not copied.
+/// They are left out of `out` and appended to `shared`, each with the place in `out` that it
+/// belongs before.
+///
+/// # Errors
+///
+/// As [`encode_into`].
+#[inline]
+pub fn encode_shared<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+    shared: &mut Vec<Shared>,
+) -> Result<(), EncodeError> {
+    let (start, before) = (out.len(), shared.len());
+    let mut tail = Sharing {
+        tail: Tail { out, keep: start },
+        shared,
+    };
+    let result = bincode::serde::encode_into_writer(value, &mut tail, config::standard());
+    let Sharing { mut tail, shared } = tail;
+    let apart: usize = shared[before..].iter().map(|part| part.bytes.len()).sum();
+    let len = tail.out.len() - start + apart;
+    if let Err(error) = result {
+        shared.truncate(before);
+        return Err(error.into());
+    }
+    if len > FRAME_BYTES_MAX {
+        shared.truncate(before);
+        return Err(EncodeError::TooLong { len });
+    }
+    tail.keep = tail.out.len();
+    Ok(())
+}
+
+/// A byte string that [`encode_shared`] did not copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Before which byte of the encoding it belongs.
+    pub at: usize,
+    /// The byte string.
+    pub bytes: crate::Bytes,
+}
+
 /// Decodes a value from all of `bytes`.
 ///
 /// # Errors
@@ -74,17 +119,39 @@ pub fn encode_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Resul
 /// assert_eq!(codec::decode::<u8>(&[1, 2, 3]), Err(DecodeError::Trailing { left: 2 }));
 /// ```
 #[inline]
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+pub fn decode<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, DecodeError> {
+    let value = decode_first(&mut bytes)?;
+    match bytes.len() {
+        0 => Ok(value),
+        left => Err(DecodeError::Trailing { left }),
+    }
+}
+
+/// Decodes a value from the beginning of `bytes`, and leaves what stands behind it.
+///
+/// # Errors
+///
+/// [`DecodeError`], but for [`Trailing`](DecodeError::Trailing). What is left then is undefined.
+///
+/// # Examples
+///
+/// ```
+/// use tractor_ipc::codec;
+///
+/// let mut bytes = &[1, 2, 3][..];
+/// assert_eq!(codec::decode_first::<(u8, u8)>(&mut bytes), Ok((1, 2)));
+/// assert_eq!(bytes, [3]);
+/// ```
+#[inline]
+pub fn decode_first<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, DecodeError> {
     let mut input = Input {
         decoder: DecoderImpl::new(Bytes { left: bytes }, config::standard(), ()),
         levels_left: DECODE_DEPTH_MAX,
         empties_left: DECODE_EMPTY_ELEMENTS_MAX,
     };
     let value = T::deserialize(&mut input)?;
-    match input.left_bytes() {
-        0 => Ok(value),
-        left => Err(DecodeError::Trailing { left }),
-    }
+    *bytes = input.decoder.reader().left;
+    Ok(value)
 }
 
 /// Why a value could not be encoded.
@@ -181,6 +248,26 @@ impl Drop for Tail<'_> {
     #[inline]
     fn drop(&mut self) {
         self.out.truncate(self.keep);
+    }
+}
+
+/// The same, with the byte strings that are not copied.
+struct Sharing<'a> {
+    tail: Tail<'a>,
+    shared: &'a mut Vec<Shared>,
+}
+
+impl Writer for Sharing<'_> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        if bytes.len() >= SHARED_BYTES_MIN
+            && let Some(bytes) = crate::bytes::take_offered(bytes)
+        {
+            let at = self.tail.out.len();
+            self.shared.push(Shared { at, bytes });
+            return Ok(());
+        }
+        self.tail.write(bytes)
     }
 }
 

@@ -57,6 +57,9 @@ pub mod tree;
 // Values to bytes and back.
 pub mod codec;
 
+// Byte strings that are not copied on their way.
+pub mod bytes;
+
 // The kinds of frames, and the payloads that the handshake exchanges.
 pub mod message;
 
@@ -72,12 +75,13 @@ pub mod transport;
 // Whole messages in order, blocking.
 pub mod channel;
 
+pub use self::bytes::Bytes;
 pub use addr::{Address, ParseAddressError};
 pub use aid::{ActorId, NameError};
 pub use channel::{Channel, ChannelError, CloseReason, OwnedFrame};
 pub use codec::{DecodeError, EncodeError};
 pub use frame::{Frame, FrameDecoder, FrameError, FrameStart, Payload, PayloadTooLong};
 pub use handshake::{Handshake, HandshakeError, Local, PROTOCOL_VERSION, Peer, Step};
-pub use message::{Kind, UnknownKind};
+pub use message::{FROM_CALLEE, Kind, UnknownKind};
 pub use transport::{AcceptError, Listener, Socket};
 pub use tree::{BuildId, TreeId, TreeSecret};

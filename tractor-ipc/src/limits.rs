@@ -46,6 +46,11 @@ pub const DECODE_EMPTY_ELEMENTS_MAX: usize = 64 * 1024;
 /// Below it copying once is cheaper than the allocation and the second slice of a read.
 pub const BULK_BYTES_MIN: usize = 16 * 1024;
 
+/// Byte strings from here on are sent from where they lie: 16 KiB.
+///
+/// Below it copying costs less than a further slice of a write and a counted reference.
+pub const SHARED_BYTES_MIN: usize = 16 * 1024;
+
 /// Most that a bulk payload's memory grows ahead of what arrived: 256 KiB.
 ///
 /// A header that lies costs no more than this; it is what a Unix socket holds at most by

@@ -34,6 +34,14 @@ pub enum Kind {
     Fail = 18,
     /// Asks for the call to be cancelled.
     Cancel = 19,
+    /// The function of a context, or one that streams, has begun and gives its first value.
+    Started = 20,
+    /// Items of a call's stream, as many as fit; see [`FROM_CALLEE`].
+    Items = 21,
+    /// The sender of a stream has sent its last item.
+    End = 22,
+    /// The receiver of a stream takes so many more bytes; or none ever, if there is no number.
+    Credit = 23,
     /// Asks a service of the runtime itself.
     Request = 24,
     /// Answers a request, under its id.
@@ -50,6 +58,10 @@ pub enum Kind {
     Pong = 33,
 }
 
+/// Set in the id of `Items`, `End` and `Credit` frames that the callee sends: both sides number
+/// their own calls, and both send these.
+pub const FROM_CALLEE: u64 = 1 << 63;
+
 impl TryFrom<u8> for Kind {
     type Error = UnknownKind;
 
@@ -65,6 +77,10 @@ impl TryFrom<u8> for Kind {
             17 => Self::Return,
             18 => Self::Fail,
             19 => Self::Cancel,
+            20 => Self::Started,
+            21 => Self::Items,
+            22 => Self::End,
+            23 => Self::Credit,
             24 => Self::Request,
             25 => Self::Reply,
             26 => Self::Report,
@@ -146,7 +162,9 @@ mod tests {
             .collect();
         assert_eq!(
             known,
-            [1, 2, 3, 8, 9, 16, 17, 18, 19, 24, 25, 26, 27, 28, 32, 33]
+            [
+                1, 2, 3, 8, 9, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33
+            ]
         );
         for byte in known {
             assert_eq!(Kind::try_from(byte).unwrap() as u8, byte);

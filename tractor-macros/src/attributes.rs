@@ -58,8 +58,8 @@ impl RpcOptions {
                     self.instances.extend(types);
                 }
                 _ => {
-                    let message = "the options of `rpc` are `spawn`, `value`, `instances(..)` \
-                                   and `crate = path`";
+                    let message = "the options of `rpc` and `context` are `spawn`, `value`, \
+                                   `instances(..)` and `crate = path`";
                     return Err(syn::Error::new(key.span(), message));
                 }
             }

@@ -32,6 +32,9 @@ use proc_macro::TokenStream;
 /// of a `T: ToOwned` may be arguments, and are copied into the call. The error of a `Result` need
 /// not be serde: it is any type that converts into `Box<dyn Error + Send + Sync>`.
 ///
+/// A function that returns `impl Stream<Item = T>` returns a `tractor::StreamCall<T>` instead: it
+/// is a stream here, and `Portal::open_stream` opens it in another actor.
+///
 /// On an `impl` block it does the same with each function in it; `self` or `&self` is then the
 /// first argument, and travels.
 ///
@@ -68,6 +71,41 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
     rpc::expand(options.into(), item.into()).into()
+}
+
+/// Makes an `async fn` one that other actors open as a context: a task that is linked with theirs,
+/// with a stream each way.
+///
+/// Its first argument is a `tractor::Context<Started, In, Out>`: `Started` is the first value that
+/// it gives, `In` what it receives, `Out` what it sends. The function keeps its name and its other
+/// arguments, and returns a `tractor::ContextCall<Started, In, Out, T, E>`, for
+/// `Portal::open_context`. What may be an argument or a result, and the options, are those of
+/// [`macro@rpc`].
+///
+/// # Examples
+///
+/// ```ignore
+/// #[tractor::context]
+/// async fn echo(ctx: Context<(), String, String>) -> tractor::Result<()> {
+///     ctx.started(())?;
+///     let (mut out, mut lines) = ctx.open_stream()?;
+///     while let Some(line) = lines.recv().await? {
+///         out.send(line).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// portal.open_context(echo(), async |ctx, ()| {
+///     let (mut out, mut lines) = ctx.open_stream()?;
+///     out.send("hello".into()).await?;
+///     println!("{:?}", lines.recv().await?);
+///     Ok(())
+/// })
+/// .await?;
+/// ```
+#[proc_macro_attribute]
+pub fn context(options: TokenStream, item: TokenStream) -> TokenStream {
+    rpc::expand_context(options.into(), item.into()).into()
 }
 
 /// Makes an `async fn main` the root of a tree of actors.

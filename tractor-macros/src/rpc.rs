@@ -24,16 +24,42 @@ mod instances;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Error, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, Result, Type, Visibility, parse_quote,
+    Error, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, Result, Signature, Type, Visibility,
+    parse_quote,
 };
 
 use self::exported::Exported;
 use crate::attributes::{RpcOptions, Split};
+use crate::signature::dialog::{self, Kind};
+
+/// `#[context]`: the same, for a function whose first argument is its context.
+pub(crate) fn expand_context(options: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = syn::parse2::<RpcOptions>(options).and_then(|options| {
+        match syn::parse2::<Item>(item.clone())? {
+            Item::Fn(function) => {
+                let (signature, types) = dialog::take_context(&function.sig)?;
+                let kind = Kind::Context(Box::new(types));
+                expand_function(options, function, signature, kind)
+            }
+            other => Err(Error::new_spanned(
+                other,
+                "`context` stands on an `async fn`",
+            )),
+        }
+    });
+    expanded.unwrap_or_else(|error| {
+        let error = error.to_compile_error();
+        quote!(#error #item)
+    })
+}
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = syn::parse2::<RpcOptions>(options).and_then(|options| {
         match syn::parse2::<Item>(item.clone())? {
-            Item::Fn(function) => Ok(expand_function(options, function)?.into_token_stream()),
+            Item::Fn(function) => {
+                let signature = function.sig.clone();
+                expand_function(options, function, signature, Kind::Call)
+            }
             Item::Impl(block) => expand_impl(&options, block),
             other => Err(Error::new_spanned(
                 other,
@@ -48,14 +74,20 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
-fn expand_function(options: RpcOptions, item: ItemFn) -> Result<TokenStream> {
-    let exported = Exported::new(options, item.sig, None)?;
+/// `signature` is the function's, without what does not travel.
+fn expand_function(
+    options: RpcOptions,
+    item: ItemFn,
+    signature: Signature,
+    kind: Kind,
+) -> Result<TokenStream> {
+    let mut body = item.sig;
+    let exported = Exported::new(options, signature, None, kind)?;
     let Split {
         face,
         body: attributes,
     } = Split::new(item.attrs);
     let block = item.block;
-    let mut body = exported.signature.clone();
     body.ident = format_ident!("__body");
     let body = quote!(#(#attributes)* #body #block);
     let marker = exported.marker(&item.vis);
@@ -101,7 +133,7 @@ fn expand_method(
     owner: &Type,
 ) -> Result<[ImplItem; 2]> {
     let options = options.with_attributes(&mut method.attrs)?;
-    let exported = Exported::new(options, method.sig.clone(), Some(owner))?;
+    let exported = Exported::new(options, method.sig.clone(), Some(owner), Kind::Call)?;
     let Split { face, body } = Split::new(method.attrs);
     let face = exported.face(&face, &method.vis, &TokenStream::new());
     method.attrs = body;

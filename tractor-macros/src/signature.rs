@@ -1,12 +1,15 @@
 //! What a function must look like to be called from another process, and its parts by role.
 
+// Contexts, and functions that return streams.
+pub(crate) mod dialog;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Error, FnArg, GenericArgument, GenericParam, Lifetime, Pat, Path, PathArguments, Result,
-    ReturnType, Signature, Type, TypeImplTrait, TypeReference, parse_quote,
+    Error, FnArg, GenericArgument, GenericParam, Lifetime, Pat, PathArguments, Result, ReturnType,
+    Signature, Type, TypeImplTrait, TypeReference, parse_quote,
 };
 
 /// One argument, the receiver included.
@@ -129,7 +132,7 @@ pub(crate) fn output(
             written,
             "a call that never returns has no result to send: return a `Result`, or `()`",
         ),
-        Type::ImplTrait(opaque) => problems.add(opaque, opaque_result(opaque)),
+        Type::ImplTrait(opaque) => problems.add(opaque, OPAQUE),
         _ => problems.inside(written, Place::Result),
     }
     problems.into_result(())?;
@@ -293,7 +296,14 @@ struct Problems(Option<Error>);
 
 impl Problems {
     fn add(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
-        let error = Error::new_spanned(tokens, message);
+        self.push(Error::new_spanned(tokens, message));
+    }
+
+    fn add_at(&mut self, span: Span, message: &str) {
+        self.push(Error::new(span, message));
+    }
+
+    fn push(&mut self, error: Error) {
         match &mut self.0 {
             Some(errors) => errors.combine(error),
             None => self.0 = Some(error),
@@ -360,9 +370,8 @@ impl VisitMut for Inside<'_> {
             Place::Argument => {
                 "an argument has to have a type that can be named: make it a type parameter and \
                  list its types in `#[rpc(instances(..))]`"
-                    .to_owned()
             }
-            Place::Result => opaque_result(opaque),
+            Place::Result => OPAQUE,
         };
         self.problems.add(opaque, message);
     }
@@ -376,24 +385,8 @@ impl VisitMut for Inside<'_> {
     }
 }
 
-fn opaque_result(opaque: &TypeImplTrait) -> String {
-    let is_stream = |path: &Path| {
-        path.segments
-            .last()
-            .is_some_and(|last| last.ident == "Stream")
-    };
-    let bounds = opaque.bounds.iter();
-    let stream = bounds.filter_map(|bound| match bound {
-        syn::TypeParamBound::Trait(bound) => Some(&bound.path),
-        _ => None,
-    });
-    if stream.into_iter().any(is_stream) {
-        "a function that returns a stream cannot be exported yet: return a `Vec`".to_owned()
-    } else {
-        "a result has to have a type that can be named: write the type itself".to_owned()
-    }
-}
-
+const OPAQUE: &str = "a result has to have a type that can be named: write the type itself, or \
+                      `impl Stream<Item = ..>` for a stream of items";
 const MUTABLE: &str = "a `&mut` argument would change a copy in another process: take the value \
                        and return it";
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use tractor_core::Cancellation;
 use tractor_core::actor::Owner;
 use tractor_core::io::link::Link;
-use tractor_core::{Cancellation, Ending, Error, UserError};
 use tractor_ipc::ActorId;
 
 use crate::nursery::{Inner, NurseryStatistics};
@@ -102,17 +102,5 @@ impl Owner for Nurseries {
 
     fn link_to_child(&self, aid: &ActorId) -> Option<Arc<Link>> {
         all().iter().find_map(|inner| inner.link_to_child(aid))
-    }
-}
-
-/// An error of the user's own as one that can stand beside those of children.
-pub(crate) fn as_error(error: Box<dyn std::error::Error + Send + Sync>, owner: &ActorId) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) => {
-            let described = UserError::describe("the nursery's block", &*error);
-            Error::new(owner.clone(), Ending::Failed(Box::new(described)))
-                .with_pid(std::process::id())
-        }
     }
 }

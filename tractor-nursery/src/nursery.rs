@@ -415,9 +415,9 @@ impl Inner {
             Ok(result) if failures.is_empty() => result,
             Ok(Ok(_)) => raise(failures),
             Ok(Err(error)) => {
-                let first = nurseries::as_error(error.into(), &self.owner);
+                let first = Error::of_block(&self.owner, "the nursery's block", error.into());
                 // That it has heard how the children were cancelled for a failure adds nothing.
-                let first = Some(first).filter(|first| !is_of_cancel(first));
+                let first = Some(first).filter(|first| !first.is_of_cancel());
                 raise(first.into_iter().chain(failures).collect())
             }
             Err(_) if !failures.is_empty() => raise(failures),
@@ -501,15 +501,6 @@ impl State {
         self.closed |= empty;
         empty
     }
-}
-
-/// Whether an error says nothing but that something is being cancelled.
-fn is_of_cancel(error: &Error) -> bool {
-    error.is_cancelled()
-        || matches!(
-            error.ending(),
-            Ending::Refused(Refusal::Closing | Refusal::NurseryClosed)
-        )
 }
 
 /// Leaves the children of a nursery whose future is over, or was dropped, to the actor.

@@ -3,21 +3,25 @@
 use std::fmt;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use tractor_ipc::codec::Shared;
 use tractor_ipc::limits::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES};
 use tractor_ipc::{ActorId, CloseReason, FrameDecoder, Kind, PayloadTooLong, Socket};
 
 use super::engine;
+use super::items::Appended;
 use super::look::LookScore;
 use super::poller::Interest;
 use super::token::ReadToken;
 use super::write::{WriteQueue, Written};
 use crate::calls::{CallTable, Slot};
+use crate::dialog::{Dialog, DialogTable};
 use crate::error::Error;
 use crate::invoke::RpcTask;
 use crate::scope::Cancellation;
+use crate::stream::inbound::Ended;
 use crate::tasks::TaskTable;
 
 /// What a link is for: it is told of every frame that is not about calls, and of the end.
@@ -58,6 +62,7 @@ pub struct Link {
     pub(crate) look: LookScore,
     pub(crate) calls: Mutex<CallTable>,
     pub(crate) tasks: Mutex<TaskTable<Arc<RpcTask>>>,
+    dialogs: Mutex<DialogTable>,
     /// Calls over this link whose answer nobody has taken yet, for the decision whether to gather
     /// frames. Answers that arrived together are taken one by one, and whoever takes one often
     /// makes the next call at once.
@@ -128,6 +133,7 @@ impl Link {
             look: LookScore::new(),
             calls: Mutex::default(),
             tasks: Mutex::default(),
+            dialogs: Mutex::default(),
             calls_out: AtomicUsize::new(0),
             next_id: AtomicU64::new(1),
             ended: AtomicBool::new(false),
@@ -208,6 +214,32 @@ impl Link {
             self.writer
                 .send_owned(&self.socket, (kind, id), payload, corked),
         );
+        Ok(())
+    }
+
+    /// Appends a small item to a stream; it leaves with the next flush.
+    #[inline]
+    pub(crate) fn append_item(&self, id: u64, item: &[u8]) -> Appended {
+        let appended = self.writer.append_item(id, item);
+        let bytes = item.len() as u64;
+        self.traffic.bytes_out.fetch_add(bytes, Ordering::Relaxed);
+        appended
+    }
+
+    /// Sends a large item of a stream now.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadTooLong`]; nothing was sent.
+    pub(crate) fn send_item(
+        &self,
+        id: u64,
+        encoded: &[u8],
+        shared: Option<Shared>,
+    ) -> Result<(), PayloadTooLong> {
+        let apart = shared.as_ref().map_or(0, |shared| shared.bytes.len());
+        self.count_out(4 + encoded.len() + apart)?;
+        self.heed(self.writer.send_item(&self.socket, id, encoded, shared));
         Ok(())
     }
 
@@ -303,7 +335,17 @@ impl Link {
         for task in tasks {
             task.cancel_for_lost_peer();
         }
+        self.end_callee_dialogs();
         self.owner.closed(self, reason);
+    }
+
+    /// Ends what was said during calls of the peer. Our own calls end when it is known how the
+    /// peer did, with [`lose_calls`](Self::lose_calls).
+    fn end_callee_dialogs(&self) {
+        let dialogs: Vec<_> = self.dialogs().values().filter_map(Weak::upgrade).collect();
+        for dialog in dialogs.iter().filter(|dialog| dialog.is_callees()) {
+            dialog.end(&Ended::Well, None);
+        }
     }
 
     /// Whether the link has ended.
@@ -347,6 +389,15 @@ impl Link {
 
     pub(crate) fn tasks(&self) -> MutexGuard<'_, TaskTable<Arc<RpcTask>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn dialogs(&self) -> MutexGuard<'_, DialogTable> {
+        self.dialogs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The dialog that a frame of this id belongs to, unless it is over.
+    pub(crate) fn dialog(&self, id: u64) -> Option<Arc<Dialog>> {
+        self.dialogs().get(&id).and_then(Weak::upgrade)
     }
 
     /// Asks the peer's runtime for a sign of life; `pong` is called when it comes and dropped if

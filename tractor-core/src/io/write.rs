@@ -12,8 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tractor_ipc::{Kind, Socket, frame};
+use tractor_ipc::{Bytes, Kind, Socket, frame};
 
+use super::items::Growing;
 use super::role::is_leader;
 
 /// Frames are gathered in one piece up to about this size.
@@ -47,16 +48,18 @@ pub(crate) struct WriteQueue {
 }
 
 #[derive(Debug, Default)]
-struct Out {
-    pieces: VecDeque<Piece>,
-    state: State,
+pub(super) struct Out {
+    pub(super) pieces: VecDeque<Piece>,
+    pub(super) state: State,
+    /// The frame of items at the end of the last piece, as long as it may grow.
+    pub(super) growing: Option<Growing>,
     /// An emptied piece, kept for its memory.
     spare: Vec<u8>,
 }
 
 /// Who is to write next.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Whoever comes first.
     #[default]
     Free,
@@ -68,13 +71,20 @@ enum State {
     Broken,
 }
 
-/// Bytes of whole frames, sent up to `sent`.
-#[derive(Debug, Default)]
-struct Piece {
-    bytes: Vec<u8>,
+/// Bytes of whole frames, or a part of one between its other parts, sent up to `sent`.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) bytes: Content,
     sent: usize,
-    /// A payload of its own, to which nothing is appended.
-    owned: bool,
+}
+
+/// What a piece holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Frames, to which others may be appended.
+    Frames(Vec<u8>),
+    /// Memory that was handed over, or is shared.
+    Kept(Bytes),
 }
 
 impl WriteQueue {
@@ -102,12 +112,9 @@ impl WriteQueue {
             scratch.extend_from_slice(&frame::header(kind, id, payload.len()));
             scratch.extend_from_slice(payload);
             let sent = write_some(socket, &[scratch])?;
-            Ok(scratch[sent..].to_vec())
+            Ok([Piece::new(Content::Frames(scratch[sent..].to_vec()))])
         });
-        self.after_direct_write(
-            socket,
-            rest.map(|bytes| [Piece::new(bytes), Piece::default()]),
-        )
+        self.after_direct_write(socket, rest)
     }
 
     /// Sends a frame whose payload is handed over, so that a large one is not copied.
@@ -122,13 +129,27 @@ impl WriteQueue {
             return self.send(socket, (kind, id), &payload, corked);
         }
         let header = frame::header(kind, id, payload.len());
+        let payload = Piece::new(Content::Kept(payload.into()));
+        self.send_pieces(
+            socket,
+            [Piece::new(Content::Frames(header.to_vec())), payload],
+        )
+    }
+
+    /// Sends what makes whole frames together, at once if the socket is free.
+    pub(super) fn send_pieces<const N: usize>(
+        &self,
+        socket: &Socket,
+        mut pieces: [Piece; N],
+    ) -> Written {
         let mut out = self.lock();
+        out.growing = None;
+        if out.state == State::Broken {
+            return Written::Done;
+        }
         if out.state != State::Free || !out.pieces.is_empty() {
-            out.pieces.push_back(Piece::new(header.to_vec()));
-            out.pieces.push_back(Piece {
-                owned: true,
-                ..Piece::new(payload)
-            });
+            // Whatever is appended behind the last of them follows a whole frame.
+            out.pieces.extend(pieces);
             if out.state != State::Free {
                 return Written::Done;
             }
@@ -137,17 +158,14 @@ impl WriteQueue {
         }
         out.state = State::Writing;
         drop(out);
-        let rest = write_some(socket, &[&header, &payload]).map(|sent| {
-            let header = Piece::new(header[sent.min(header.len())..].to_vec());
-            let sent = sent.saturating_sub(frame::header(kind, id, 0).len());
-            [
-                header,
-                Piece {
-                    sent,
-                    owned: true,
-                    ..Piece::new(payload)
-                },
-            ]
+        let slices = pieces.each_ref().map(|piece| piece.bytes.as_slice());
+        let sent = write_some(socket, &slices);
+        let rest = sent.map(|mut sent| {
+            for piece in &mut pieces {
+                piece.sent = sent.min(piece.bytes.as_slice().len());
+                sent -= piece.sent;
+            }
+            pieces
         });
         self.after_direct_write(socket, rest)
     }
@@ -177,7 +195,7 @@ impl WriteQueue {
         self.lock()
             .pieces
             .iter()
-            .map(|piece| piece.bytes.len() - piece.sent)
+            .map(|piece| piece.bytes.as_slice().len() - piece.sent)
             .sum()
     }
 
@@ -186,18 +204,21 @@ impl WriteQueue {
         let mut out = self.lock();
         out.state = State::Broken;
         out.pieces.clear();
+        out.growing = None;
     }
 
     /// Ends a write that was made outside the lock by the one whose turn it was.
-    fn after_direct_write(&self, socket: &Socket, rest: io::Result<[Piece; 2]>) -> Written {
+    fn after_direct_write<const N: usize>(
+        &self,
+        socket: &Socket,
+        rest: io::Result<[Piece; N]>,
+    ) -> Written {
         let mut out = self.lock();
         match rest {
             Err(_) => return out.broke(),
             Ok(rest) => {
-                for piece in rest.into_iter().rev() {
-                    if piece.sent < piece.bytes.len() {
-                        out.pieces.push_front(piece);
-                    }
+                for piece in rest.into_iter().rev().filter(|piece| !piece.is_sent()) {
+                    out.pieces.push_front(piece);
                 }
             }
         }
@@ -223,6 +244,9 @@ impl WriteQueue {
                 out.state = State::Free;
                 return Written::Done;
             };
+            if out.pieces.is_empty() {
+                out.growing = None;
+            }
             drop(out);
             let result = write_patiently(socket, &mut piece);
             out = self.lock();
@@ -232,7 +256,7 @@ impl WriteQueue {
             if out.state == State::Broken {
                 return Written::Done;
             }
-            if piece.sent < piece.bytes.len() {
+            if !piece.is_sent() {
                 out.pieces.push_front(piece);
                 out.state = State::Full;
                 return Written::Full;
@@ -241,7 +265,7 @@ impl WriteQueue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Out> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Out> {
         // Nothing in here panics between two changes that belong together.
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -249,32 +273,43 @@ impl WriteQueue {
 
 impl Out {
     fn append(&mut self, kind: Kind, id: u64, payload: &[u8]) {
-        if self.state == State::Broken {
-            return;
-        }
-        let open = |piece: &Piece| !piece.owned && piece.bytes.len() < PIECE_BYTES;
-        if !self.pieces.back().is_some_and(open) {
-            let spare = mem::take(&mut self.spare);
-            self.pieces.push_back(Piece::new(spare));
-        }
-        if let Some(piece) = self.pieces.back_mut() {
-            piece
-                .bytes
-                .extend_from_slice(&frame::header(kind, id, payload.len()));
-            piece.bytes.extend_from_slice(payload);
+        self.growing = None;
+        if let Some(bytes) = self.room() {
+            bytes.extend_from_slice(&frame::header(kind, id, payload.len()));
+            bytes.extend_from_slice(payload);
         }
     }
 
-    fn keep_spare(&mut self, mut piece: Piece) {
-        if piece.bytes.capacity() <= 2 * PIECE_BYTES && !piece.owned {
-            piece.bytes.clear();
-            self.spare = piece.bytes;
+    /// The end of the queue, to append frames there; `None` if nothing is sent any more.
+    pub(super) fn room(&mut self) -> Option<&mut Vec<u8>> {
+        if self.state == State::Broken {
+            return None;
+        }
+        let has_room = |piece: &Piece| matches!(&piece.bytes, Content::Frames(bytes) if bytes.len() < PIECE_BYTES);
+        if !self.pieces.back().is_some_and(has_room) {
+            let spare = mem::take(&mut self.spare);
+            self.pieces.push_back(Piece::new(Content::Frames(spare)));
+        }
+        match &mut self.pieces.back_mut()?.bytes {
+            Content::Frames(bytes) => Some(bytes),
+            Content::Kept(_) => None,
+        }
+    }
+
+    fn keep_spare(&mut self, piece: Piece) {
+        if let Content::Frames(mut bytes) = piece.bytes
+            && bytes.capacity() <= 2 * PIECE_BYTES
+            && bytes.capacity() > self.spare.capacity()
+        {
+            bytes.clear();
+            self.spare = bytes;
         }
     }
 
     fn broke(&mut self) -> Written {
         let before = mem::replace(&mut self.state, State::Broken);
         self.pieces.clear();
+        self.growing = None;
         if before == State::Broken {
             Written::Done
         } else {
@@ -284,11 +319,20 @@ impl Out {
 }
 
 impl Piece {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            sent: 0,
-            owned: false,
+    pub(super) fn new(bytes: Content) -> Self {
+        Self { bytes, sent: 0 }
+    }
+
+    fn is_sent(&self) -> bool {
+        self.sent == self.bytes.as_slice().len()
+    }
+}
+
+impl Content {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Frames(bytes) => bytes,
+            Self::Kept(bytes) => bytes,
         }
     }
 }
@@ -327,9 +371,8 @@ fn write_some(socket: &Socket, parts: &[&[u8]]) -> io::Result<usize> {
 /// that is just taking bytes out: handing the rest to the leader costs more.
 fn write_patiently(socket: &Socket, piece: &mut Piece) -> io::Result<()> {
     for patience in 0..=PATIENCE {
-        piece.sent += write_some(socket, &[&piece.bytes[piece.sent..]])?;
-        let done = piece.sent == piece.bytes.len();
-        if done || patience == PATIENCE || is_leader() || !has_room(socket) {
+        piece.sent += write_some(socket, &[&piece.bytes.as_slice()[piece.sent..]])?;
+        if piece.is_sent() || patience == PATIENCE || is_leader() || !has_room(socket) {
             break;
         }
     }

@@ -19,7 +19,7 @@ fn remotely<T, E: Failure>(call: &Call<T, E>) -> Result<T, Error> {
         .index()
         .expect("the linker collects what tests declare");
     let export = exports::by_index(index).unwrap();
-    let output = match (export.start)(&args).unwrap() {
+    let output = match started(export, &args).unwrap() {
         Body::Async(future) => block_on(future),
         Body::Blocking(function) => function(),
     };
@@ -29,6 +29,14 @@ fn remotely<T, E: Failure>(call: &Call<T, E>) -> Result<T, Error> {
         Err(ending) => Error::new(worker, ending).in_call(export.path()),
     };
     Err(Error::decode(&error.encode()).unwrap())
+}
+
+/// Starts a function that answers and says nothing else, as a peer does.
+fn started(export: &Export, args: &[u8]) -> Result<Body, DecodeError> {
+    match export.start {
+        Start::Call(start) => start(args),
+        Start::Dialog(_) => panic!("{} is a dialog", export.path()),
+    }
 }
 
 /// Runs a call both ways, as a function that returns no `Result`.
@@ -135,7 +143,6 @@ mod shapes {
 
     #[test]
     fn plain_functions_may_block_and_async_ones_may_not() {
-        let started = |export: &Export, args: &[u8]| (export.start)(args);
         assert!(matches!(started(fib(3).export(), &[3]), Ok(Body::Async(_))));
         assert!(matches!(
             started(plain(3).export(), &[3]),

@@ -47,7 +47,7 @@ pub enum CancelReason {
     ScopeCancelled,
     /// The actor that wanted the result is gone, or the channel to it.
     PeerLost,
-    /// A sibling failed, which cancels the rest of its nursery.
+    /// A sibling failed, which cancels the rest of its nursery; or the other side of a context.
     Sibling,
     /// The actor's parent is being cancelled, or is gone.
     Parent,

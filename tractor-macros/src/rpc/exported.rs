@@ -7,6 +7,7 @@ use syn::{Attribute, Result, Signature, Type, Visibility};
 
 use super::instances::Instances;
 use crate::attributes::RpcOptions;
+use crate::signature::dialog::{self, Kind};
 use crate::signature::{self, Argument, Output};
 use crate::text::compact;
 
@@ -16,8 +17,9 @@ pub(super) struct Exported<'a> {
     root: TokenStream,
     /// `::tractor::__private`.
     private: TokenStream,
-    /// As the user wrote it.
-    pub(super) signature: Signature,
+    /// As the user wrote it, without a context.
+    signature: Signature,
+    kind: Kind,
     /// The type whose method it is.
     owner: Option<&'a Type>,
     /// A name beside the user's that nobody would write: of a method's body, or of the type that
@@ -34,14 +36,24 @@ impl<'a> Exported<'a> {
         options: RpcOptions,
         signature: Signature,
         owner: Option<&'a Type>,
+        kind: Kind,
     ) -> Result<Self> {
         let root = options.root.to_token_stream();
         let private = quote!(#root::__private);
         let hidden = format_ident!("__rpc_{}", signature.ident);
         signature::check_kind(&signature)?;
         let arguments = signature::arguments(&signature, owner);
-        let output = signature::output(&signature, owner, options.value, &private);
+        let (kind, output) = match (kind, dialog::stream_output(&signature)) {
+            (Kind::Call, Some(output)) => (Kind::Stream, Ok(output)),
+            (kind, _) => (
+                kind,
+                signature::output(&signature, owner, options.value, &private),
+            ),
+        };
         let (arguments, output) = both(arguments, output)?;
+        if let Kind::Stream = kind {
+            dialog::check_stream_arguments(&arguments)?;
+        }
         let listed = options.instances;
         let instances = Instances::new(&signature, listed, &hidden, owner.is_some(), &private)?;
         let spawn = options.spawn;
@@ -49,6 +61,7 @@ impl<'a> Exported<'a> {
             root,
             private,
             signature,
+            kind,
             owner,
             hidden,
             spawn,
@@ -77,25 +90,27 @@ impl<'a> Exported<'a> {
         vis: &Visibility,
         body: &TokenStream,
     ) -> TokenStream {
-        let Self {
-            root,
-            private,
-            output,
-            ..
-        } = self;
+        let Self { root, output, .. } = self;
         let ident = &self.signature.ident;
         let (declared, _, bounds) = self.instances.face.split_for_impl();
         let inputs = self.arguments.iter().map(|argument| &argument.public);
         let ok = &output.ok;
         let err = output.err.as_ref().map(|err| quote!(, #err));
+        let (call_name, said) = match &self.kind {
+            Kind::Call => (quote!(Call), None),
+            Kind::Stream => (quote!(StreamCall), None),
+            Kind::Context(types) => {
+                let [started, incoming, outgoing] = types.all();
+                let said = quote!(#started, #incoming, #outgoing,);
+                (quote!(ContextCall), Some(said))
+            }
+        };
         // Whatever the compiler has to say of the types, it says of the user's return type.
         let span = output.ty.span();
-        let call_type = spanned(quote!(#root::Call), span);
-        let call_type = quote_spanned!(span=> #call_type<#ok #err>);
+        let call_type = spanned(quote!(#root::#call_name), span);
+        let call_type = quote_spanned!(span=> #call_type<#said #ok #err>);
         let helpers = self.helpers();
         let exports = self.exports();
-        let call = self.call();
-        let wire = self.wire();
         let args = self
             .arguments
             .iter()
@@ -104,8 +119,9 @@ impl<'a> Exported<'a> {
                 false => quote!(#name),
             });
         let export = self.export();
-        let turbofish = self.instances.turbofish();
         let otherwise = self.otherwise();
+        let args = quote!((#(#args,)*));
+        let call = self.call(&export, &args);
         quote! {
             #(#attributes)*
             #[allow(clippy::type_complexity, reason = "what is added to the user's type counts too")]
@@ -114,13 +130,30 @@ impl<'a> Exported<'a> {
                 #body
                 #helpers
                 #exports
-                #private::#call(
-                    #export,
-                    (#(#args,)*),
-                    __run #turbofish,
-                    (<#private::Ability<#wire>>::CODEC, <#private::Ability<#ok>>::CODEC),
-                )
+                #call
             }
+        }
+    }
+
+    /// Makes what the face returns.
+    fn call(&self, export: &TokenStream, args: &TokenStream) -> TokenStream {
+        let Self {
+            private, output, ..
+        } = self;
+        let turbofish = self.instances.turbofish();
+        let (wire, ok) = (self.wire(), &output.ok);
+        let wire = quote!(<#private::Ability<#wire>>::CODEC);
+        let ok = quote!(<#private::Ability<#ok>>::CODEC);
+        let is_async = self.signature.asyncness.is_some();
+        match &self.kind {
+            Kind::Call if is_async => {
+                quote!(#private::call_async(#export, #args, __run #turbofish, (#wire, #ok)))
+            }
+            Kind::Call => {
+                quote!(#private::call_plain(#export, #args, __run #turbofish, (#wire, #ok)))
+            }
+            Kind::Context(_) => quote!(#private::call_context(#export, #args, (#wire, #ok))),
+            Kind::Stream => quote!(#private::call_stream(#export, #args, __run #turbofish, #wire)),
         }
     }
 
@@ -137,33 +170,53 @@ impl<'a> Exported<'a> {
             .iter()
             .map(|argument| self.wire_type(argument));
         let spans = self.arguments.iter().map(|argument| argument.ty.span());
+        let said = match &self.kind {
+            Kind::Context(types) => types
+                .all()
+                .map(|ty| (ty.to_token_stream(), ty.span()))
+                .to_vec(),
+            Kind::Call | Kind::Stream => Vec::new(),
+        };
         let travels = types
             .zip(spans)
+            .chain(said)
             .chain([(output.ok.to_token_stream(), output.ok.span())]);
         let travels = travels.map(|(ty, span)| quote_spanned!(span=> #private::travels::<#ty>();));
-        let start = match self.signature.asyncness {
-            Some(_) => quote!(start_async),
-            None => quote!(start_plain),
-        };
         let run = self.run();
-        let finish = self.finish();
+        let finish = match self.kind {
+            Kind::Stream => None,
+            Kind::Call | Kind::Context(_) => Some(self.finish()),
+        };
+        let is_async = self.signature.asyncness.is_some();
+        let codec = quote!(<#private::Ability<#wire>>::CODEC);
+        let body = match self.kind {
+            Kind::Call if is_async => {
+                quote!(start_async(bytes, #codec, __run #turbofish, __finish #turbofish))
+            }
+            Kind::Call => quote!(start_plain(bytes, #codec, __run #turbofish, __finish #turbofish)),
+            Kind::Context(_) => {
+                quote!(start_context((bytes, seat), #codec, __run #turbofish, __finish #turbofish))
+            }
+            Kind::Stream => quote!(start_stream((bytes, seat), #codec, __run #turbofish)),
+        };
+        let seat = self.has_dialog().then(|| quote!(seat: #private::Seat<'_>));
         let otherwise = self.otherwise();
         quote! {
             #run
             #finish
             fn __start #declared (
                 bytes: &[::core::primitive::u8],
+                #seat
             ) -> ::core::result::Result<#private::Body, #private::DecodeError> #bounds {
                 #otherwise
                 #(#travels)*
-                #private::#start(
-                    bytes,
-                    <#private::Ability<#wire>>::CODEC,
-                    __run #turbofish,
-                    __finish #turbofish,
-                )
+                #private::#body
             }
         }
+    }
+
+    fn has_dialog(&self) -> bool {
+        !matches!(self.kind, Kind::Call)
     }
 
     /// The body, on arguments that are owned.
@@ -188,16 +241,23 @@ impl<'a> Exported<'a> {
                     false => quote!(#name),
                 },
             );
-        let call = quote!(#body(#(#args),*));
-        let (returns, call) = match self.signature.asyncness {
-            Some(_) => (
-                quote!(impl ::core::future::Future<Output = #ty> + ::core::marker::Send),
-                quote!(async move { #call.await }),
-            ),
-            None => (ty.to_token_stream(), call),
+        let context = match &self.kind {
+            Kind::Context(types) => {
+                let written = &types.written;
+                Some((quote!(, ctx: #written), quote!(ctx,)))
+            }
+            Kind::Call | Kind::Stream => None,
+        };
+        let (parameter, context) = context.unzip();
+        let call = quote!(#body(#context #(#args),*));
+        let future = quote!(impl ::core::future::Future<Output = #ty> + ::core::marker::Send);
+        let (returns, call) = match (&self.kind, self.signature.asyncness) {
+            (_, Some(_)) => (future, quote!(async move { #call.await })),
+            (Kind::Stream, None) => (future, quote!(async move { #call })),
+            (_, None) => (ty.to_token_stream(), call),
         };
         quote! {
-            fn __run #declared ((#(#names,)*): #wire) -> #returns #bounds {
+            fn __run #declared ((#(#names,)*): #wire #parameter) -> #returns #bounds {
                 #call
             }
         }
@@ -289,8 +349,17 @@ impl<'a> Exported<'a> {
         let ident = &self.signature.ident;
         let owner = self.owner.map(|owner| quote!(#owner::));
         let name = compact(quote!(#owner #ident #turbofish));
-        let signature = compact(self.signature.to_token_stream());
+        let context = match &self.kind {
+            Kind::Context(types) => Some(types.written.to_token_stream()),
+            Kind::Call | Kind::Stream => None,
+        };
+        let signature = &self.signature;
+        let signature = compact(quote!(#signature #context));
         let line = quote_spanned!(ident.span()=> ::core::line!());
+        let start = match self.has_dialog() {
+            true => quote!(Dialog),
+            false => quote!(Call),
+        };
         let decode_error = match self.output.err {
             Some(_) => quote!(::core::option::Option::Some(__decode_error #turbofish)),
             None => quote!(::core::option::Option::None),
@@ -304,7 +373,7 @@ impl<'a> Exported<'a> {
                 signature: #signature,
                 file: ::core::file!(),
                 line: #line,
-                start: __start #turbofish,
+                start: #private::Start::#start(__start #turbofish),
                 decode_error: #decode_error,
                 spawn: #spawn,
             };
@@ -332,13 +401,6 @@ impl<'a> Exported<'a> {
         quote! {
             #[allow(unused_imports, reason = "no type lacks anything, usually")]
             use #private::Otherwise as _;
-        }
-    }
-
-    fn call(&self) -> TokenStream {
-        match self.signature.asyncness {
-            Some(_) => quote!(call_async),
-            None => quote!(call_plain),
         }
     }
 

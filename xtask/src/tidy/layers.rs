@@ -23,11 +23,13 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 7] = [
+const PURE_MODULES: [&str; 9] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
     "tractor-ipc/src/message",
+    "tractor-core/src/stream/credit",
+    "tractor-core/src/stream/frame",
     "tractor-nursery/src/ladder",
     "tractor-debug/src/lock",
     "tractor-discovery/src/registrar/table",

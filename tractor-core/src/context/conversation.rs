@@ -1,0 +1,234 @@
+//! [`Conversation`]: the caller's end of a call with a dialog, from its request to its outcome.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tractor_ipc::{ActorId, Kind};
+
+use super::Request;
+use crate::actor::{current_actor, misused};
+use crate::calls::{Reply, Slot, What};
+use crate::dialog::Dialog;
+use crate::ending::{Ending, Misuse, Refusal};
+use crate::error::Error;
+use crate::exports::Export;
+use crate::io::gather;
+use crate::peers::Hold;
+use crate::portal::{CANCEL_WITHIN, Portal};
+use crate::run::send_start;
+use crate::scope::{CancelReason, CancelScope};
+use crate::stream::inbound::Ended;
+use crate::timer::{self, Timer};
+
+/// A call with a dialog, at the caller's end. Dropped before its outcome is there, it cancels the
+/// function.
+pub(crate) struct Conversation {
+    id: u64,
+    hold: Arc<Hold>,
+    pub(crate) dialog: Arc<Dialog>,
+    outcome: Arc<Outcome>,
+    /// Gives it up when it does not end although it was cancelled.
+    patience: Mutex<Option<Timer>>,
+}
+
+/// How the call ended, once it has.
+pub(crate) struct Outcome {
+    export: &'static Export,
+    callee: ActorId,
+    /// Cancelled if the call ends badly.
+    pub(crate) block: CancelScope,
+    cancel_called: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The encoded result, or what happened.
+    result: Option<Result<Vec<u8>, Error>>,
+    wakers: Vec<Waker>,
+}
+
+impl Conversation {
+    /// Sends the request to the actor of `portal`.
+    pub(crate) fn begin(portal: &Portal, request: Request) -> Result<Self, Error> {
+        let Some(hold) = portal.hold().cloned() else {
+            return Err(misused(Misuse::OwnActor).in_call(request.export.path()));
+        };
+        let Request { export, args } = request;
+        let id = hold.link.next_id();
+        let dialog = Dialog::of_caller(&hold.link, id);
+        let outcome = Arc::new(Outcome {
+            export,
+            callee: portal.aid().clone(),
+            block: CancelScope::new(),
+            cancel_called: AtomicBool::new(false),
+            state: Mutex::default(),
+        });
+        let (told, heard) = (outcome.clone(), dialog.clone());
+        let slot = Slot::with_callback(What::Export(export), move |reply| {
+            told.arrived(reply, &heard);
+        });
+        let encode = |out: &mut Vec<u8>| {
+            out.extend_from_slice(&args?);
+            Ok(())
+        };
+        send_start(&hold.link, id, export, encode, slot)?;
+        Ok(Self {
+            id,
+            hold,
+            dialog,
+            outcome,
+            patience: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn outcome(&self) -> &Arc<Outcome> {
+        &self.outcome
+    }
+
+    /// Waits for the function's first value.
+    pub(crate) async fn first(&self) -> Result<Vec<u8>, Error> {
+        poll_fn(|cx| {
+            if let Poll::Ready(first) = self.dialog.poll_first(cx.waker()) {
+                return Poll::Ready(Ok(first));
+            }
+            self.outcome.poll(cx.waker()).map(|result| {
+                let not_started = |_| misused(Misuse::NotStarted);
+                Err(result.map_or_else(|error| error, not_started))
+            })
+        })
+        .await
+    }
+
+    /// Asks for the function to be cancelled, once. If it does not end in [`CANCEL_WITHIN`], it is
+    /// given up.
+    pub(crate) fn cancel(&self) {
+        if self.outcome.cancel_called.swap(true, Ordering::AcqRel) || self.outcome.is_over() {
+            return;
+        }
+        self.send_cancel();
+        let Some(at) = Instant::now().checked_add(CANCEL_WITHIN) else {
+            return;
+        };
+        let (outcome, dialog) = (self.outcome.clone(), self.dialog.clone());
+        let timer = timer::schedule(at, move || outcome.give_up(CANCEL_WITHIN, &dialog));
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
+    }
+
+    fn send_cancel(&self) {
+        let link = &self.hold.link;
+        if !link.is_closed() {
+            // A cancel has no payload that could be too long. It goes out behind the start.
+            let _ = link.send(Kind::Cancel, self.id, &[]);
+            gather::flush_planned(link);
+        }
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if self.hold.link.leave_call(self.id).is_some() {
+            self.send_cancel();
+        }
+        // Ends that the user still holds are of no use any more.
+        self.dialog.end(&Ended::Well, None);
+    }
+}
+
+impl Outcome {
+    fn arrived(&self, reply: Reply, dialog: &Dialog) {
+        self.set(
+            match reply {
+                Reply::Returned(bytes) => Ok(bytes),
+                Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
+                    self.error(Ending::Refused(Refusal::BadResult(error.to_string())))
+                })),
+                Reply::Lost(error) => Err(error.in_call(self.export.path())),
+            },
+            dialog,
+        );
+    }
+
+    fn give_up(&self, after: Duration, dialog: &Dialog) {
+        let reason = format!("the function was cancelled and has not ended within {after:?}");
+        self.set(Err(self.error(Ending::LinkLost { reason })), dialog);
+    }
+
+    fn error(&self, ending: Ending) -> Error {
+        Error::new(self.callee.clone(), ending).in_call(self.export.path())
+    }
+
+    /// The first outcome counts.
+    fn set(&self, result: Result<Vec<u8>, Error>, dialog: &Dialog) {
+        let error = result.as_ref().err().cloned();
+        let wakers = {
+            let mut state = self.lock();
+            if state.result.is_some() {
+                return;
+            }
+            state.result = Some(result);
+            std::mem::take(&mut state.wakers)
+        };
+        let bad = error.filter(|error| !self.is_wanted(error));
+        match &bad {
+            Some(error) => {
+                dialog.end(&Ended::Badly(error.clone()), Some(error));
+                let by = Some(error.origin().clone());
+                self.block.cancel_with(CancelReason::Sibling, by);
+            }
+            None => dialog.end(&Ended::Well, None),
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether an error is the effect of a cancel that this side has asked for.
+    pub(crate) fn is_wanted(&self, error: &Error) -> bool {
+        let me = current_actor().ok().map(|actor| actor.aid());
+        self.cancel_called.load(Ordering::Acquire)
+            && matches!(error.ending(), Ending::Cancelled { by, .. } if by.as_ref() == me)
+    }
+
+    pub(crate) fn is_cancel_called(&self) -> bool {
+        self.cancel_called.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().result.is_some()
+    }
+
+    /// Who was called.
+    pub(crate) fn callee(&self) -> &ActorId {
+        &self.callee
+    }
+
+    /// The function.
+    pub(crate) fn export(&self) -> &'static Export {
+        self.export
+    }
+
+    /// How the call ended, or has `waker` woken when it has.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<Vec<u8>, Error>> {
+        let mut state = self.lock();
+        match &state.result {
+            Some(result) => Poll::Ready(result.clone()),
+            None => {
+                if !state.wakers.iter().any(|old| old.will_wake(waker)) {
+                    state.wakers.push(waker.clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits until the call has ended.
+    pub(crate) async fn wait(&self) -> Result<Vec<u8>, Error> {
+        poll_fn(|cx| self.poll(cx.waker())).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

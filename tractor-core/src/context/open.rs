@@ -1,0 +1,260 @@
+//! The caller's side: [`Portal::open_context`] and [`Portal::open_stream`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tractor_ipc::{ActorId, DecodeError, codec};
+
+use super::conversation::{Conversation, Outcome};
+use super::{ContextCall, StreamCall};
+use crate::actor::{current_actor, misused};
+use crate::call::Failure;
+use crate::ending::{Ending, Misuse, Refusal};
+use crate::error::Error;
+use crate::exports::BoxedError;
+use crate::portal::Portal;
+use crate::scope::{self, CancelReason, CancelScope, Cancellation, Cancelled, Registration};
+use crate::stream::{RecvStream, SendStream};
+use crate::travel::Travel;
+
+/// The caller's side of a context: `In` is what the function receives, so what this side sends,
+/// `Out` what the function sends, and `T` what it returns.
+pub struct OpenContext<In, Out, T> {
+    conversation: Conversation,
+    stream_opened: AtomicBool,
+    decode: fn(&[u8]) -> Result<T, DecodeError>,
+    types: std::marker::PhantomData<fn(In) -> Out>,
+}
+
+impl Portal {
+    /// Opens a context: starts the function in the actor, waits until it has called `started`,
+    /// then runs `body` with the first value beside it. It returns when both have ended.
+    ///
+    /// If the function ends badly, `body` is cancelled, which drops it where it waits, and the
+    /// failure is returned. If `body` ends with an error, or is cancelled, the function is
+    /// cancelled, and waited for. If `body` ends well, the function is waited for, whose result
+    /// [`OpenContext::result`] gives.
+    ///
+    /// A function that was cancelled by this side has ended as it should: that is no failure. One
+    /// that was cancelled by anybody else is, and says by whom.
+    ///
+    /// # Cancellation
+    ///
+    /// Inside a [`CancelScope`] it is shielded: a cancel of the scope drops `body`, cancels the
+    /// function and waits for its end, for [`CANCEL_WITHIN`](crate::portal::CANCEL_WITHIN) at most.
+    /// A deadline of the scope travels with the request. Dropping the future itself cancels the
+    /// function, too, and waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// What `body` returned; how the function ended, as of any call; both as a group;
+    /// [`Ending::Cancelled`] if a scope around it was cancelled; [`Misuse::NotStarted`] if the
+    /// function returned without having started; [`Misuse::OwnActor`] if the portal leads here.
+    pub async fn open_context<Started, In, Out, T, F, R, E, B>(
+        &self,
+        call: ContextCall<Started, In, Out, T, F>,
+        body: B,
+    ) -> Result<R, E>
+    where
+        Started: Travel,
+        F: Failure,
+        B: AsyncFnOnce(&OpenContext<In, Out, T>, Started) -> Result<R, E>,
+        E: From<Error> + Into<BoxedError>,
+    {
+        let ContextCall {
+            request, decode, ..
+        } = call;
+        let conversation = Conversation::begin(self, request)?;
+        let context = OpenContext {
+            conversation,
+            stream_opened: AtomicBool::new(false),
+            decode,
+            types: std::marker::PhantomData,
+        };
+        let conversation = &context.conversation;
+        let outcome = conversation.outcome();
+        let _outer = follow_outer_scope(outcome);
+        let ended = async {
+            let block = async {
+                let first = conversation.first().await?;
+                let started = codec::decode(&first).map_err(|error| bad_result(outcome, &error))?;
+                body(&context, started).await
+            };
+            let block = outcome.block.run(block).await;
+            if !matches!(block, Ok(Ok(_))) {
+                conversation.cancel();
+            }
+            (block, context.wait_or_cancel().await)
+        };
+        match CancelScope::new().shield(true).run(ended).await {
+            Ok((block, far)) => verdict(outcome, block, far),
+            Err(cancelled) => Err(E::from(cancelled_here(cancelled)?)),
+        }
+    }
+
+    /// Starts a function that returns a stream in the actor, and gives its items.
+    ///
+    /// Dropping the stream cancels the function.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-relays: dropping the future cancels the function. A deadline of the scope travels
+    /// with the request.
+    ///
+    /// # Errors
+    ///
+    /// As of any call, until the function runs; what happens later is an item of the stream.
+    /// [`Misuse::OwnActor`] if the portal leads here.
+    pub async fn open_stream<T: Travel>(
+        &self,
+        call: StreamCall<T>,
+    ) -> Result<RecvStream<T>, Error> {
+        let conversation = Conversation::begin(self, call.request())?;
+        conversation.first().await?;
+        let dialog = conversation.dialog.clone();
+        Ok(RecvStream::new(dialog).owning(Box::new(conversation)))
+    }
+}
+
+impl<In, Out, T> OpenContext<In, Out, T> {
+    /// The actor that runs the function.
+    pub fn callee(&self) -> &ActorId {
+        self.outcome().callee()
+    }
+
+    /// Opens the context's stream, both ways at once: what is sent, and what is received. Each way
+    /// is closed by dropping its end, or by [`SendStream::close`].
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::StreamOpenedTwice`]; [`Misuse::CancelledBefore`] after [`cancel`](Self::cancel).
+    pub fn open_stream(&self) -> Result<(SendStream<In>, RecvStream<Out>), Error> {
+        if self.outcome().is_cancel_called() {
+            return Err(misused(Misuse::CancelledBefore));
+        }
+        if self.stream_opened.swap(true, Ordering::AcqRel) {
+            return Err(misused(Misuse::StreamOpenedTwice));
+        }
+        let dialog = &self.conversation.dialog;
+        Ok((
+            SendStream::new(dialog.clone()),
+            RecvStream::new(dialog.clone()),
+        ))
+    }
+
+    /// Asks for the function to be cancelled, and nothing else: the block goes on. Returns at once;
+    /// [`result`](Self::result) waits for the end. Its streams end as if it had ended well.
+    pub fn cancel(&self) {
+        self.conversation.cancel();
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    pub fn is_cancel_called(&self) -> bool {
+        self.outcome().is_cancel_called()
+    }
+
+    /// Whether the function has ended, however.
+    pub fn is_over(&self) -> bool {
+        self.outcome().is_over()
+    }
+
+    /// Waits for the function's end and gives its result. It may be asked again.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// How it ended, as of any call; also that it was cancelled by this side.
+    pub async fn result(&self) -> Result<T, Error> {
+        let bytes = self.outcome().wait().await?;
+        (self.decode)(&bytes).map_err(|error| bad_result(self.outcome(), &error))
+    }
+
+    fn outcome(&self) -> &Arc<Outcome> {
+        self.conversation.outcome()
+    }
+
+    /// Waits for the function's end; a cancel of the block, which follows the scope around the
+    /// context, cancels the function.
+    async fn wait_or_cancel(&self) -> Result<Vec<u8>, Error> {
+        use futures::future::{Either, select};
+        let over = std::pin::pin!(self.outcome().wait());
+        let cancelled = std::pin::pin!(self.outcome().block.cancelled());
+        match select(over, cancelled).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right((_, over)) => {
+                self.conversation.cancel();
+                over.await
+            }
+        }
+    }
+}
+
+impl<In, Out, T> fmt::Debug for OpenContext<In, Out, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "OpenContext({} in {})",
+            self.outcome().export().path(),
+            self.callee()
+        )
+    }
+}
+
+/// Has a cancel of the scope around the context cancel its block.
+fn follow_outer_scope(outcome: &Arc<Outcome>) -> Option<Registration> {
+    let outer = scope::current()?;
+    outcome.block.set_deadline(outer.deadline());
+    let (outcome, asked) = (Arc::downgrade(outcome), outer.clone());
+    Some(outer.on_cancel(move || {
+        let Some(outcome) = outcome.upgrade() else {
+            return;
+        };
+        let Cancellation { by, reason } = asked.cancelled_by().unwrap_or(Cancellation {
+            by: None,
+            reason: CancelReason::ScopeCancelled,
+        });
+        outcome.block.cancel_with(reason, by);
+    }))
+}
+
+/// What a context returns.
+fn verdict<R, E>(
+    outcome: &Outcome,
+    block: Result<Result<R, E>, Cancelled>,
+    far: Result<Vec<u8>, Error>,
+) -> Result<R, E>
+where
+    E: From<Error> + Into<BoxedError>,
+{
+    let far = far.err().filter(|error| !outcome.is_wanted(error));
+    match (block, far) {
+        (Ok(block), None) => block,
+        (Ok(Ok(_)), Some(far)) => Err(far.into()),
+        // That the function was cancelled says nothing beside what the block says.
+        (Ok(Err(error)), Some(far)) if far.is_of_cancel() => Err(error),
+        (Ok(Err(error)), Some(far)) => {
+            let me = current_actor()?.aid();
+            let error = Error::of_block(me, "the context's block", error.into());
+            let error = Some(error).filter(|error| !error.is_of_cancel());
+            let both = error.into_iter().chain([far]).collect();
+            Err(Error::several(me, both).into())
+        }
+        (Err(_), Some(far)) => Err(far.into()),
+        (Err(cancelled), None) => Err(cancelled_here(cancelled)?.into()),
+    }
+}
+
+fn cancelled_here(cancelled: Cancelled) -> Result<Error, Error> {
+    let Cancellation { by, reason } = cancelled.into_cancellation();
+    let me = current_actor()?.aid().clone();
+    Ok(Error::new(me, Ending::Cancelled { by, reason }))
+}
+
+fn bad_result(outcome: &Outcome, error: &DecodeError) -> Error {
+    let refusal = Refusal::BadResult(error.to_string());
+    Error::new(outcome.callee().clone(), Ending::Refused(refusal)).in_call(outcome.export().path())
+}
