@@ -423,7 +423,6 @@ mod tests {
             ("fn f() -> &str", "own the value"),
             ("fn f() -> Result<Option<&str>, E>", "own the value"),
             ("fn f() -> Result<u8, &'static str>", "own the value"),
-            ("fn f() -> impl Stream<Item = u8>", "yet"),
             ("fn f() -> impl Display", "named"),
             ("fn f() -> Vec<impl Display>", "named"),
             ("fn f() -> !", "never returns"),
