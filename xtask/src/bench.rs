@@ -128,9 +128,14 @@ fn chosen(names: &[String]) -> Result<Vec<Measurement>> {
 }
 
 /// The middle value; `None` of nothing.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+fn median(values: Vec<f64>) -> Option<f64> {
+    percentile(values, 0.5)
+}
+
+/// The value that this share of the values does not exceed; `None` of nothing.
+fn percentile(mut values: Vec<f64>, share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    values.get((values.len() as f64 * share) as usize).copied()
 }
 
 #[cfg(test)]
@@ -187,5 +192,7 @@ mod tests {
     fn the_median_is_the_middle_value_whatever_the_order() {
         assert_eq!(median(vec![3.0, 1.0, 100.0]), Some(3.0));
         assert_eq!(median(Vec::new()), None);
+        let hundred = (1..=100).map(f64::from).collect();
+        assert_eq!(percentile(hundred, 0.99), Some(100.0));
     }
 }

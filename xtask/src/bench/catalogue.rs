@@ -41,7 +41,7 @@ const RAW_SPAWN_64: Option<&str> = Some("raw_spawn_64_s");
 const RAW_BULK: Option<&str> = Some("raw_unix_64k_bytes_per_s");
 
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 21] = [
+pub(crate) const ROWS: [Row; 23] = [
     row("raw_unix_rtt_s", Seconds, None, None, "64 bytes there and back, blocking Unix socket"),
     row("raw_tcp_rtt_s", Seconds, None, None, "the same over loopback TCP without delay"),
     row("raw_spawn_ready_s", Seconds, None, None, "start a process until its first byte"),
@@ -53,6 +53,8 @@ pub(crate) const ROWS: [Row; 21] = [
     row("stream_echo_rtt_s", Seconds, RAW_UNIX, Some(AtMost(0.25)), "an item there and back on one stream"),
     row("stream_small_msgs_per_s", PerSecond, None, Some(AtLeast(10e6)), "u64 items one way"),
     row("stream_64k_bytes_per_s", BytesPerSecond, RAW_BULK, Some(AtLeast(0.8)), "64 KiB items one way"),
+    row("stream_64k_vec_bytes_per_s", BytesPerSecond, RAW_BULK, None, "the same as Vec<u8>, not Bytes"),
+    row("ping_in_flood_p99_s", Seconds, None, Some(AtMost(0.001)), "1 of 100 calls beside a flood of u64 items"),
     row("spawn_ready_s", Seconds, RAW_SPAWN, Some(AtMost(2.0)), "start an actor, ready for calls"),
     row("spawn_64_s", Seconds, RAW_SPAWN_64, Some(AtMost(2.0)), "start 64 actors at once"),
     row("cancel_reap_s", Seconds, None, None, "cancel an actor until it is reaped"),

@@ -5,6 +5,7 @@ mod grove;
 mod lives;
 mod memory;
 pub(crate) mod orphans;
+mod streams;
 
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use futures::FutureExt as _;
 use super::Measure::InTree;
 use super::Measurement;
 
-pub(super) const MEASUREMENTS: [Measurement; 10] = [
+pub(super) const MEASUREMENTS: [Measurement; 15] = [
     ("rpc_rtt_s", InTree(|| calls::round_trip().boxed_local())),
     (
         "rpc_tcp_rtt_s",
@@ -23,6 +24,26 @@ pub(super) const MEASUREMENTS: [Measurement; 10] = [
     (
         "rpc_concurrent_64_per_s",
         InTree(|| calls::many_in_flight().boxed_local()),
+    ),
+    (
+        "stream_echo_rtt_s",
+        InTree(|| streams::echo_round_trip().boxed_local()),
+    ),
+    (
+        "stream_small_msgs_per_s",
+        InTree(|| streams::small_items().boxed_local()),
+    ),
+    (
+        "stream_64k_bytes_per_s",
+        InTree(|| streams::blocks_of_bytes().boxed_local()),
+    ),
+    (
+        "stream_64k_vec_bytes_per_s",
+        InTree(|| streams::blocks_of_vec().boxed_local()),
+    ),
+    (
+        "ping_in_flood_p99_s",
+        InTree(|| streams::ping_beside_flood().boxed_local()),
     ),
     ("spawn_ready_s", InTree(|| lives::ready().boxed_local())),
     ("spawn_64_s", InTree(|| lives::many_ready().boxed_local())),
