@@ -36,7 +36,12 @@ impl WriteQueue {
     pub(crate) fn append_item(&self, id: u64, item: &[u8]) -> Appended {
         let mut out = self.lock();
         let growing = out.growing.take().filter(|growing| growing.id == id);
-        let Some(bytes) = out.room() else {
+        // A frame that grows stays where it is, also in a piece that takes no others any more.
+        let place = match growing {
+            Some(_) => out.end(),
+            None => out.room(),
+        };
+        let Some(bytes) = place else {
             return Appended::Waits;
         };
         let mut growing = growing.unwrap_or_else(|| {
@@ -161,6 +166,29 @@ mod tests {
         let _ = queue.flush(&ours);
         let mut decoder = FrameDecoder::new(FRAME_BYTES_MAX);
         assert_eq!(received(&theirs, &mut decoder).len(), 2);
+    }
+
+    #[test]
+    fn items_behind_a_busy_writer_stay_in_whole_frames() {
+        let (ours, theirs) = pair();
+        let (queue, mut decoder) = (WriteQueue::default(), FrameDecoder::new(FRAME_BYTES_MAX));
+        let mut filled = 0;
+        // Several pieces, none of which ends with the end of a frame.
+        for n in 0..4_000 {
+            let item = vec![n as u8; 50 + n % 7];
+            filled += usize::from(queue.append_item(1, &item) == Appended::Filled);
+        }
+        let mut frames = Vec::new();
+        while queue.queued_bytes() > 0 {
+            let _ = queue.flush(&ours);
+            let _ = queue.writable(&ours);
+            frames.extend(received(&theirs, &mut decoder));
+        }
+        assert!((filled..=filled + 1).contains(&frames.len()), "{filled}");
+        let counts = frames.iter().map(|(_, _, payload)| {
+            u32::from_le_bytes(payload[..4].try_into().expect("it begins with a number"))
+        });
+        assert_eq!(counts.sum::<u32>(), 4_000);
     }
 
     #[test]

@@ -290,6 +290,11 @@ impl Out {
             let spare = mem::take(&mut self.spare);
             self.pieces.push_back(Piece::new(Content::Frames(spare)));
         }
+        self.end()
+    }
+
+    /// The last piece, if frames can be appended to it.
+    pub(super) fn end(&mut self) -> Option<&mut Vec<u8>> {
         match &mut self.pieces.back_mut()?.bytes {
             Content::Frames(bytes) => Some(bytes),
             Content::Kept(_) => None,
