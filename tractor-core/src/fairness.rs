@@ -2,9 +2,8 @@
 //! to let others run now and then.
 
 use std::cell::Cell;
+use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::io::role::is_leader;
 
 /// How long one thread's waits may all be over at once before it lets others run.
 const HOT_MAX: Duration = Duration::from_micros(200);
@@ -15,11 +14,8 @@ thread_local! {
 }
 
 /// Whether this thread has had nothing but immediate answers for so long that it must let its
-/// other tasks run.
+/// other tasks run. Then it has let the other threads of its core run already.
 pub(crate) fn must_yield() -> bool {
-    if is_leader() {
-        return false;
-    }
     let now = Instant::now();
     match HOT.get() {
         None => {
@@ -28,13 +24,16 @@ pub(crate) fn must_yield() -> bool {
         }
         Some(begin) if now - begin > HOT_MAX => {
             HOT.set(None);
+            // A kernel that lets who is busy finish its slice would keep the others of this core,
+            // the runtime's own threads among them, waiting for milliseconds.
+            thread::yield_now();
             true
         }
         Some(_) => false,
     }
 }
 
-/// Something is waited for: others run.
-pub(crate) fn waits() {
+/// Others run now, or ran a moment ago: something is waited for, or a task begins.
+pub(crate) fn reset() {
     HOT.set(None);
 }

@@ -32,6 +32,7 @@ use crate::dialog::{Dialog, Seat};
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
 use crate::exports::{Body, Export, Start};
+use crate::fairness;
 use crate::io::gather;
 use crate::io::link::Link;
 use crate::io::role::still_leads;
@@ -169,6 +170,7 @@ impl RpcTask {
 
     /// Polls it for the first time, on the leader's thread, as user code.
     pub(crate) fn poll_inline(self: &Arc<Self>) -> Option<Answer> {
+        fairness::reset();
         rt::poll_as_task(|| {
             let mut answer = self.poll_body();
             for _ in 0..INLINE_REPOLLS {

@@ -251,7 +251,7 @@ impl Sent {
                 return Poll::Ready(reply);
             }
         }
-        fairness::waits();
+        fairness::reset();
         match self.slot.take_or_wait(cx.waker()) {
             Some(reply) => Poll::Ready(reply),
             None => Poll::Pending,

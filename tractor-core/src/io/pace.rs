@@ -12,10 +12,12 @@ const SAMPLE_MAX: Duration = Duration::from_micros(400);
 /// The unit of the moving average: 64 ns, so that a `u32` holds over four minutes.
 const UNIT_NS: u128 = 64;
 /// How long a function that held up the leader is left to the executor, at first. It doubles.
-const BARRED: Duration = Duration::from_secs(1);
-/// How often the time doubles at most: being interrupted by other processes looks like blocking,
-/// so nobody is barred for good.
-const DOUBLINGS_MAX: u32 = 6;
+///
+/// Being interrupted by others who need the processor looks like blocking: a short bar costs a
+/// quick function little, and one that blocks is barred for seconds after some tries.
+const BARRED: Duration = Duration::from_millis(16);
+/// How often the time doubles at most, so that nobody is barred for good: up to a minute.
+const DOUBLINGS_MAX: u32 = 12;
 
 /// What is known about one function's first poll. Races between threads lose a sample at most.
 #[derive(Debug, Default)]
@@ -41,10 +43,16 @@ impl Pace {
         self.average.store(average - average / 8 + sample, Relaxed);
     }
 
-    /// A first poll took so long that the leader's role was given to another thread.
+    /// A first poll took so long that the leader's role was given to another thread. The bar is
+    /// longer each time, unless the function has behaved for as long as its latest one.
     pub(crate) fn held_up(&self, now: Duration) {
-        let strikes = self.strikes.fetch_add(1, Relaxed).min(DOUBLINGS_MAX);
-        let until = now + BARRED * (1 << strikes);
+        let bar_of = |strikes: u32| BARRED * (1 << strikes.min(DOUBLINGS_MAX));
+        let strikes = self.strikes.load(Relaxed);
+        let latest_end = Duration::from_nanos(self.barred_until.load(Relaxed));
+        let behaved = strikes > 0 && now >= latest_end + bar_of(strikes - 1);
+        let strikes = if behaved { 0 } else { strikes };
+        let until = now + bar_of(strikes);
+        self.strikes.store(strikes + 1, Relaxed);
         self.barred_until
             .store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
@@ -72,12 +80,25 @@ mod tests {
     fn who_holds_up_the_leader_is_barred_for_longer_each_time() {
         let pace = Pace::default();
         let mut now = Duration::from_secs(5);
-        for strikes in 0..10 {
+        for strikes in 0..20 {
             pace.held_up(now);
             let bar = BARRED * (1 << strikes.min(DOUBLINGS_MAX));
             assert!(!pace.is_quick(now + bar - Duration::from_nanos(1)));
             now += bar;
             assert!(pace.is_quick(now));
         }
+    }
+
+    #[test]
+    fn who_behaves_for_as_long_as_its_bar_is_forgiven() {
+        let pace = Pace::default();
+        pace.held_up(Duration::ZERO);
+        pace.held_up(BARRED);
+        let forgiven = BARRED * 3 + BARRED * 2;
+        pace.held_up(forgiven);
+        assert!(
+            pace.is_quick(forgiven + BARRED),
+            "it was barred as at first"
+        );
     }
 }

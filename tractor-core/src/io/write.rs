@@ -51,6 +51,9 @@ pub(crate) struct WriteQueue {
 pub(super) struct Out {
     pub(super) pieces: VecDeque<Piece>,
     pub(super) state: State,
+    /// Whether what is queued is to be sent now. What is corked behind it is not: a writer that
+    /// ran after every item would send them one by one.
+    urgent: bool,
     /// The frame of items at the end of the last piece, as long as it may grow.
     pub(super) growing: Option<Growing>,
     /// An emptied piece, kept for its memory.
@@ -100,11 +103,13 @@ impl WriteQueue {
         let mut out = self.lock();
         if out.state != State::Free || corked {
             out.append(kind, id, payload);
+            out.urgent |= !corked;
             return Written::Done;
         }
         out.state = State::Writing;
         if !out.pieces.is_empty() {
             out.append(kind, id, payload);
+            out.urgent = true;
             return self.write_out(socket, out);
         }
         drop(out);
@@ -150,6 +155,7 @@ impl WriteQueue {
         if out.state != State::Free || !out.pieces.is_empty() {
             // Whatever is appended behind the last of them follows a whole frame.
             out.pieces.extend(pieces);
+            out.urgent = true;
             if out.state != State::Free {
                 return Written::Done;
             }
@@ -173,7 +179,11 @@ impl WriteQueue {
     /// Sends what was corked.
     pub(crate) fn flush(&self, socket: &Socket) -> Written {
         let mut out = self.lock();
-        if out.state != State::Free || out.pieces.is_empty() {
+        if out.pieces.is_empty() {
+            return Written::Done;
+        }
+        out.urgent = true;
+        if out.state != State::Free {
             return Written::Done;
         }
         out.state = State::Writing;
@@ -219,14 +229,15 @@ impl WriteQueue {
             Ok(rest) => {
                 for piece in rest.into_iter().rev().filter(|piece| !piece.is_sent()) {
                     out.pieces.push_front(piece);
+                    out.urgent = true;
                 }
             }
         }
         self.write_out(socket, out)
     }
 
-    /// Writes until nothing is left or the socket is full. The state is `Writing` on entry, or
-    /// `Broken` if the queue was closed meanwhile.
+    /// Writes until nothing urgent is left or the socket is full. The state is `Writing` on entry,
+    /// or `Broken` if the queue was closed meanwhile.
     fn write_out<'a>(&'a self, socket: &Socket, mut out: MutexGuard<'a, Out>) -> Written {
         // The leader has others to serve: if threads append faster than it writes, it comes back.
         let pieces_max = if is_leader() { PIECES_MAX } else { usize::MAX };
@@ -235,17 +246,23 @@ impl WriteQueue {
             if out.state == State::Broken {
                 return Written::Done;
             }
-            if pieces == pieces_max && !out.pieces.is_empty() {
+            let next = if out.urgent {
+                out.pieces.pop_front()
+            } else {
+                None
+            };
+            let Some(mut piece) = next else {
+                out.state = State::Free;
+                return Written::Done;
+            };
+            if pieces == pieces_max {
+                out.pieces.push_front(piece);
                 out.state = State::Full;
                 return Written::Full;
             }
             pieces += 1;
-            let Some(mut piece) = out.pieces.pop_front() else {
-                out.state = State::Free;
-                return Written::Done;
-            };
             if out.pieces.is_empty() {
-                out.growing = None;
+                (out.urgent, out.growing) = (false, None);
             }
             drop(out);
             let result = write_patiently(socket, &mut piece);
@@ -258,7 +275,7 @@ impl WriteQueue {
             }
             if !piece.is_sent() {
                 out.pieces.push_front(piece);
-                out.state = State::Full;
+                (out.urgent, out.state) = (true, State::Full);
                 return Written::Full;
             }
             out.keep_spare(piece);

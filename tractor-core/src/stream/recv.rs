@@ -111,7 +111,7 @@ impl<T: Travel> RecvStream<T> {
                 }
                 Found::Nothing => {
                     if !self.look() && self.dialog.inbound.wait(cx.waker()) {
-                        fairness::waits();
+                        fairness::reset();
                         return Poll::Pending;
                     }
                 }

@@ -20,6 +20,7 @@ use crate::actor::{self, misused};
 use crate::dialog::Dialog;
 use crate::ending::{Ending, Misuse, Refusal};
 use crate::error::Error;
+use crate::fairness;
 use crate::io::gather;
 use crate::io::items::Appended;
 use crate::travel::Travel;
@@ -41,6 +42,8 @@ pub struct SendStream<T> {
     purse: i64,
     /// When an item last left at once.
     left_at: Option<Instant>,
+    /// Whether so much has left since that others may want to run.
+    busy: bool,
     state: State,
     items: PhantomData<fn(T)>,
 }
@@ -59,6 +62,7 @@ impl<T> SendStream<T> {
             dialog,
             purse: 0,
             left_at: None,
+            busy: false,
             state: State::Open,
             items: PhantomData,
         }
@@ -116,12 +120,17 @@ impl<T: Travel> SendStream<T> {
             let shut = self.dialog.outbound.shut();
             return Poll::Ready(Err(self.why_closed(shut)));
         }
+        if std::mem::take(&mut self.busy) && fairness::must_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if self.purse > 0 {
             return Poll::Ready(Ok(()));
         }
         let drawn = self.dialog.outbound.poll_draw(self.purse, cx.waker());
         self.purse = 0;
         if drawn.is_pending() {
+            fairness::reset();
             // The reader may be waiting for what is gathered here.
             gather::flush_planned(&self.dialog.link);
         }
@@ -148,6 +157,7 @@ impl<T: Travel> SendStream<T> {
             if apart > 0 || encoded.len() >= SHARED_BYTES_MIN {
                 let sent = link.send_item(id, encoded, shared.pop());
                 sent.map_err(|error| bad_item(&error))?;
+                self.busy = true;
             } else {
                 let appended = link.append_item(id, encoded);
                 self.leave(appended);
@@ -162,6 +172,7 @@ impl<T: Travel> SendStream<T> {
         let link = &self.dialog.link;
         if appended == Appended::Filled {
             self.left_at = Some(Instant::now());
+            self.busy = true;
             link.flush();
             return;
         }
