@@ -22,6 +22,7 @@ mod refusals;
 // Linked tasks, and streams between actors.
 mod contexts;
 mod streams;
+mod values;
 
 // Errors tell what happened where.
 mod deaths;

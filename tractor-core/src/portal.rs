@@ -1,15 +1,16 @@
 //! [`Portal`]: what one holds of another actor.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tractor_ipc::ActorId;
 
-use crate::actor::{Actor, Contact, current_actor, not_an_actor};
+use crate::actor::{Contact, current_actor, not_an_actor};
 use crate::call::{Call, Failure};
 use crate::calls::{Reply, Slot, What};
 use crate::ending::Ending;
@@ -33,11 +34,19 @@ const NO_SUCH_PROCESS: i32 = 3;
 ///
 /// Cloning counts a reference. A portal does not keep its actor alive; calls through a portal of
 /// an actor that has ended fail and say how it ended.
+///
+/// It is also a value: an argument or a result of a call, an item of a stream. Whoever receives it
+/// talks with the actor directly, over a link of its own that is made when it is used first; so
+/// the first use may fail as [`connect`](Self::connect) does.
 #[derive(Clone)]
 pub struct Portal {
-    contact: Arc<Contact>,
-    /// `None` if the actor is this process.
-    hold: Option<Arc<Hold>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    contact: Contact,
+    /// Who holds the link to the actor, once that is known; `None` if the actor is this process.
+    hold: OnceLock<Option<Arc<Hold>>>,
 }
 
 /// Whether an actor is there.
@@ -61,26 +70,36 @@ impl Portal {
     /// The portal of an actor that `link` leads to, for the layers that make links.
     #[doc(hidden)]
     pub fn over(link: Arc<Link>, contact: Contact) -> Self {
-        Self {
-            contact: Arc::new(contact),
-            hold: Some(Hold::borrowed(link)),
+        let portal = Self::of(contact);
+        // A fresh portal knows nothing yet.
+        let _ = portal.inner.hold.set(Some(Hold::borrowed(link)));
+        portal
+    }
+
+    /// As [`reach`](Self::reach), if nothing has to be connected with for that.
+    pub(crate) fn known(&self) -> Option<Option<Arc<Hold>>> {
+        self.inner.hold.get().cloned()
+    }
+
+    /// Who holds the link to the actor, which is connected with if it was not before; `None` if
+    /// the actor is this process.
+    pub(crate) async fn reach(&self) -> Result<Option<Arc<Hold>>, Error> {
+        if let Some(hold) = self.known() {
+            return Ok(hold);
         }
+        let (actor, contact) = (current_actor()?, self.contact());
+        let hold = if &contact.aid == actor.aid() {
+            None
+        } else if let Some(link) = actor.family_link(&contact.aid) {
+            Some(Hold::borrowed(link))
+        } else {
+            Some(actor.link_to(contact).await?)
+        };
+        // A clone may have been faster; both links lead there.
+        Ok(self.inner.hold.get_or_init(|| hold).clone())
     }
 
-    /// The portal of this very actor.
-    pub(crate) fn here(actor: &Actor) -> Self {
-        Self {
-            contact: Arc::new(actor.contact()),
-            hold: None,
-        }
-    }
-
-    /// Who holds the link to the actor; `None` if the actor is this process.
-    pub(crate) fn hold(&self) -> Option<&Arc<Hold>> {
-        self.hold.as_ref()
-    }
-
-    /// The portal of an actor of this tree that is known by its contact.
+    /// The portal of an actor of this tree that is known by its contact, connected with it now.
     ///
     /// # Cancellation
     ///
@@ -91,43 +110,42 @@ impl Portal {
     /// [`Ending::LinkLost`] if it does not answer where it should listen: it has ended, most
     /// likely. [`Ending::Refused`] outside of an actor.
     pub async fn connect(contact: Contact) -> Result<Self, Error> {
-        let actor = current_actor()?;
-        if &contact.aid == actor.aid() {
-            return Ok(Self::here(actor));
+        let portal = Self::of(contact);
+        portal.reach().await?;
+        Ok(portal)
+    }
+
+    /// The portal of an actor that is connected with when it is used first.
+    fn of(contact: Contact) -> Self {
+        let hold = OnceLock::new();
+        Self {
+            inner: Arc::new(Inner { contact, hold }),
         }
-        if let Some(link) = actor.family_link(&contact.aid) {
-            return Ok(Self::over(link, contact));
-        }
-        let hold = actor.link_to(&contact).await?;
-        Ok(Self {
-            contact: Arc::new(contact),
-            hold: Some(hold),
-        })
     }
 
     /// Who the actor is.
     pub fn aid(&self) -> &ActorId {
-        &self.contact.aid
+        &self.inner.contact.aid
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        self.contact.aid.name()
+        self.inner.contact.aid.name()
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.contact.pid
+        self.inner.contact.pid
     }
 
     /// How others may reach it.
     pub fn contact(&self) -> &Contact {
-        &self.contact
+        &self.inner.contact
     }
 
     /// Runs a function in the actor. Nothing is sent before the future is polled.
     pub fn run<T, E: Failure>(&self, call: Call<T, E>) -> Run<T, E> {
-        Run::new(call, self.contact.aid.clone(), self.hold.clone())
+        Run::new(call, self.clone())
     }
 
     /// Starts a function in the actor and has its answer told to `done`, whether or not anybody
@@ -138,10 +156,11 @@ impl Portal {
         call: &Call<T, E>,
         done: impl FnOnce(Result<Vec<u8>, Error>) + Send + 'static,
     ) -> Result<(), Error> {
-        let Some(hold) = &self.hold else {
+        // The layers that make links hold portals that have one.
+        let Some(hold) = self.known().flatten() else {
             return Err(not_an_actor());
         };
-        let callee = self.contact.aid.clone();
+        let callee = self.inner.contact.aid.clone();
         let path = call.export().path();
         let slot = Slot::with_callback(What::Export(call.export()), move |reply| {
             done(match reply {
@@ -194,7 +213,13 @@ impl Portal {
             reason: CancelReason::Asked,
             remaining,
         };
-        let Some(hold) = &self.hold else {
+        let hold = match self.reach().await {
+            Ok(hold) => hold,
+            // Where it listened nobody does: it has ended.
+            Err(error) if matches!(error.ending(), Ending::LinkLost { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(hold) = hold else {
             if let Ok(actor) = current_actor() {
                 actor.cancel(
                     Cancellation {
@@ -237,10 +262,14 @@ impl Portal {
     ///
     /// Cancel-safe.
     pub async fn probe(&self, within: Duration) -> Liveness {
-        let Some(hold) = &self.hold else {
-            return Liveness::Answering {
-                after: Duration::ZERO,
-            };
+        let hold = match self.reach().await {
+            Ok(Some(hold)) => hold,
+            Ok(None) => {
+                return Liveness::Answering {
+                    after: Duration::ZERO,
+                };
+            }
+            Err(_) => return Liveness::Gone,
         };
         if hold.link.is_closed() {
             return Liveness::Gone;
@@ -267,9 +296,21 @@ impl Portal {
     }
 }
 
+impl Serialize for Portal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.inner.contact.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Portal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Contact::deserialize(deserializer).map(Self::of)
+    }
+}
+
 impl fmt::Debug for Portal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Portal({:?})", self.contact.aid)
+        write!(f, "Portal({:?})", self.inner.contact.aid)
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use tractor_ipc::{ActorId, DecodeError, EncodeError, Kind};
+use tractor_ipc::{DecodeError, EncodeError, Kind};
 
 use crate::actor;
 use crate::call::{Call, Failure};
@@ -25,6 +25,7 @@ use crate::io::link::{Awaited, Link};
 use crate::io::looking;
 use crate::panics;
 use crate::peers::Hold;
+use crate::portal::Portal;
 use crate::rt;
 use crate::scope;
 use crate::start::{self, Header};
@@ -51,12 +52,17 @@ pub struct Run<T, E: Failure> {
     state: State<T, E>,
     decode: fn(&[u8]) -> Result<T, DecodeError>,
     export: &'static Export,
-    callee: ActorId,
+    portal: Portal,
 }
 
 enum State<T, E: Failure> {
     /// Not polled yet.
-    Ready(Call<T, E>, Option<Arc<Hold>>),
+    Ready(Call<T, E>),
+    /// Its actor is being connected with.
+    Reaching(
+        Call<T, E>,
+        BoxFuture<'static, Result<Option<Arc<Hold>>, Error>>,
+    ),
     /// Sent, not answered.
     Sent(Sent),
     /// It runs in this very actor.
@@ -76,13 +82,13 @@ struct Sent {
 }
 
 impl<T, E: Failure> Run<T, E> {
-    pub(crate) fn new(call: Call<T, E>, callee: ActorId, hold: Option<Arc<Hold>>) -> Self {
+    pub(crate) fn new(call: Call<T, E>, portal: Portal) -> Self {
         let (decode, export) = (call.decoder(), call.export());
         Self {
-            state: State::Ready(call, hold),
+            state: State::Ready(call),
             decode,
             export,
-            callee,
+            portal,
         }
     }
 
@@ -109,7 +115,8 @@ impl<T, E: Failure> Run<T, E> {
     fn decoded(&self, bytes: &[u8]) -> Result<T, Error> {
         (self.decode)(bytes).map_err(|error| {
             let refusal = Refusal::BadResult(error.to_string());
-            Error::new(self.callee.clone(), Ending::Refused(refusal)).in_call(self.export.path())
+            Error::new(self.portal.aid().clone(), Ending::Refused(refusal))
+                .in_call(self.export.path())
         })
     }
 }
@@ -119,11 +126,9 @@ impl<T, E: Failure> Future for Run<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let State::Ready(..) = &this.state {
-            let State::Ready(call, hold) = std::mem::replace(&mut this.state, State::Done) else {
-                unreachable!("it was ready one line above");
-            };
-            this.state = match begin(&call, hold) {
+        if let State::Ready(_) | State::Reaching(..) = &this.state {
+            let begun = ready!(this.begin(cx));
+            this.state = match begun {
                 Ok(state) => state,
                 Err(error) => return Poll::Ready(Err(error)),
             };
@@ -147,19 +152,48 @@ impl<T, E: Failure> Future for Run<T, E> {
                 this.state = State::Done;
                 Poll::Ready(result.and_then(|bytes| this.decoded(&bytes)))
             }
-            State::Ready(..) | State::Done => panic!("{this:?} was polled after it was ready"),
+            State::Ready(_) | State::Reaching(..) | State::Done => {
+                panic!("{this:?} was polled after it was ready")
+            }
         }
     }
 }
 
 impl<T, E: Failure> Run<T, E> {
+    /// Sends the call, or starts it here, as soon as its actor is connected with.
+    fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<State<T, E>, Error>> {
+        let (call, hold) = match std::mem::replace(&mut self.state, State::Done) {
+            State::Ready(call) => match self.portal.known() {
+                Some(hold) => (call, Ok(hold)),
+                None => {
+                    let portal = self.portal.clone();
+                    let reaching = Box::pin(async move { portal.reach().await });
+                    self.state = State::Reaching(call, reaching);
+                    return self.begin(cx);
+                }
+            },
+            State::Reaching(call, mut reaching) => match reaching.as_mut().poll(cx) {
+                Poll::Ready(hold) => (call, hold),
+                Poll::Pending => {
+                    self.state = State::Reaching(call, reaching);
+                    return Poll::Pending;
+                }
+            },
+            State::Sent(_) | State::Local(_) | State::Done => {
+                unreachable!("only a call that was not sent is begun")
+            }
+        };
+        let in_call = |error: Error| error.in_call(self.export.path());
+        Poll::Ready(hold.map_err(in_call).and_then(|hold| begin(&call, hold)))
+    }
+
     fn finish(&mut self, reply: Reply) -> Result<T, Error> {
         self.state = State::Done;
         match reply {
             Reply::Returned(bytes) => self.decoded(&bytes),
             Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
                 let refusal = Refusal::BadResult(error.to_string());
-                Error::new(self.callee.clone(), Ending::Refused(refusal))
+                Error::new(self.portal.aid().clone(), Ending::Refused(refusal))
                     .in_call(self.export.path())
             })),
             Reply::Lost(error) => Err(error.in_call(self.export.path())),
@@ -306,6 +340,6 @@ async fn run_here(export: &'static Export, args: Vec<u8>) -> Result<Vec<u8>, Err
 
 impl<T, E: Failure> fmt::Debug for Run<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Run({} in {})", self.export.path(), self.callee)
+        write!(f, "Run({} in {})", self.export.path(), self.portal.aid())
     }
 }

@@ -53,8 +53,8 @@ struct State {
 
 impl Conversation {
     /// Sends the request to the actor of `portal`.
-    pub(crate) fn begin(portal: &Portal, request: Request) -> Result<Self, Error> {
-        let Some(hold) = portal.hold().cloned() else {
+    pub(crate) async fn begin(portal: &Portal, request: Request) -> Result<Self, Error> {
+        let Some(hold) = portal.reach().await? else {
             return Err(misused(Misuse::OwnActor).in_call(request.export.path()));
         };
         let Request { export, args } = request;

@@ -65,7 +65,7 @@ impl Portal {
         let ContextCall {
             request, decode, ..
         } = call;
-        let conversation = Conversation::begin(self, request)?;
+        let conversation = Conversation::begin(self, request).await?;
         let context = OpenContext {
             conversation,
             stream_opened: AtomicBool::new(false),
@@ -110,7 +110,7 @@ impl Portal {
         &self,
         call: StreamCall<T>,
     ) -> Result<RecvStream<T>, Error> {
-        let conversation = Conversation::begin(self, call.request())?;
+        let conversation = Conversation::begin(self, call.request()).await?;
         conversation.first().await?;
         let dialog = conversation.dialog.clone();
         Ok(RecvStream::new(dialog).owning(Box::new(conversation)))

@@ -50,7 +50,7 @@ pub(super) async fn blocks_of_bytes() -> Result<f64> {
                 let (_, mut blocks) = ctx.open_stream()?;
                 rate_of_blocks(async || Ok(blocks.recv().await?.map_or(0, |it| it.len()))).await
             };
-            Ok(actor.open_context(shared_blocks(), body).await?)
+            actor.open_context(shared_blocks(), body).await
         })
         .await
     };
@@ -64,7 +64,7 @@ pub(super) async fn blocks_of_vec() -> Result<f64> {
                 let (_, mut blocks) = ctx.open_stream()?;
                 rate_of_blocks(async || Ok(blocks.recv().await?.map_or(0, |it| it.len()))).await
             };
-            Ok(actor.open_context(plain_blocks(), body).await?)
+            actor.open_context(plain_blocks(), body).await
         })
         .await
     };
@@ -78,7 +78,7 @@ pub(super) async fn ping_beside_flood() -> Result<f64> {
                 let (_, numbers) = ctx.open_stream()?;
                 slow_pings(actor, numbers).await
             };
-            Ok(actor.open_context(flood(), body).await?)
+            actor.open_context(flood(), body).await
         })
         .await
     };
