@@ -13,6 +13,7 @@ use crate::invoke::TaskStatistics;
 use crate::io::engine;
 use crate::io::link::{Link, LinkStatistics};
 use crate::peers::Peers;
+use crate::resource;
 use crate::scope::{CancelReason, CancelScope, Cancellation};
 use crate::services::Services;
 
@@ -263,13 +264,15 @@ impl Actor {
     }
 
     /// Waits until no call of others runs here any more, but those that are cancelled and cannot
-    /// be dropped: plain functions that have not returned.
+    /// be dropped: plain functions that have not returned; and until no resource of
+    /// [`maybe_open_context`](crate::maybe_open_context) is kept any more.
     ///
     /// # Cancellation
     ///
     /// Cancel-safe.
     pub async fn tasks_ended(&self) {
         std::future::poll_fn(|cx| engine().poll_idle(cx.waker())).await;
+        resource::keepers_ended().await;
     }
 
     /// What runs here and who it is connected with.

@@ -128,6 +128,14 @@ impl Error {
         self.edit(|report| report.pid = Some(pid))
     }
 
+    /// The same, with the value that code of this process has returned, for
+    /// [`downcast_ref`](Self::downcast_ref) in this process: it does not travel.
+    pub(crate) fn holding(self, returned: BoxedError) -> Self {
+        // One that holds a value already keeps it.
+        let _ = self.0.decoded.set(Some(returned));
+        self
+    }
+
     /// The actors that passed it on, the one nearest to the origin first.
     pub fn relay_path(&self) -> &[ActorId] {
         &self.0.report.relay_path

@@ -54,6 +54,9 @@ pub mod context;
 mod dialog;
 pub mod stream;
 
+// What the users of one key share.
+pub mod resource;
+
 // The actor and its peers.
 pub mod actor;
 mod peers;
@@ -69,6 +72,7 @@ pub use ending::{Ending, Misuse, Refusal, UserError};
 pub use error::Error;
 pub use invoke::{TaskState, TaskStatistics};
 pub use portal::{Liveness, Portal};
+pub use resource::{Access, Offer, maybe_open_context};
 pub use run::Run;
 pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};
 pub use stream::{RecvStream, SendStream};

@@ -430,7 +430,7 @@ fn tell(waiter: Waiter) {
 }
 
 /// Runs what must not unwind into its caller. A panic is logged.
-fn caught(what: &str, f: impl FnOnce()) {
+pub(crate) fn caught(what: &str, f: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
         let message = (panic.downcast_ref::<&str>().copied())
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
