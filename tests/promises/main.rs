@@ -21,6 +21,7 @@ mod refusals;
 
 // Linked tasks, and streams between actors.
 mod contexts;
+mod resources;
 mod streams;
 mod values;
 

@@ -16,8 +16,6 @@ mod slot;
 mod keeper;
 
 #[cfg(test)]
-mod races;
-#[cfg(test)]
 mod tests;
 
 use std::error::Error as StdError;
