@@ -36,10 +36,10 @@ pub use tractor_core::process::StdioSpec;
 pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
 pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
 pub use tractor_core::{
-    Access, Actor, ActorStatistics, Bytes, Call, CancelReason, CancelScope, Cancellation,
-    Cancelled, Contact, Context, ContextCall, Ending, Error, Failure, Liveness, Misuse, Never,
-    Offer, OpenContext, Portal, RecvStream, Refusal, Run, SendStream, StreamCall, TaskState,
-    TaskStatistics, UserError, current_actor, maybe_open_context,
+    Access, Actor, ActorStatistics, Broadcast, Bytes, Call, CancelReason, CancelScope,
+    Cancellation, Cancelled, Contact, Context, ContextCall, Ending, Error, Failure, Lag, Liveness,
+    Misuse, Never, Offer, OpenContext, Portal, RecvStream, Refusal, Run, SendStream, StreamCall,
+    Subscription, TaskState, TaskStatistics, UserError, current_actor, maybe_open_context,
 };
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};

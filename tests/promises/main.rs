@@ -19,7 +19,8 @@ mod spawning;
 mod calls;
 mod refusals;
 
-// Linked tasks, and streams between actors.
+// Linked tasks, streams between actors, and what tasks of one actor share.
+mod broadcast;
 mod contexts;
 mod resources;
 mod streams;

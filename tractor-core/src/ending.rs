@@ -95,6 +95,12 @@ pub enum Refusal {
     /// The other side reads no more of the stream.
     #[error("the stream's other side reads no more")]
     StreamStopped,
+    /// A subscriber of a broadcast read more slowly than its [`Lag`](crate::Lag) lets it.
+    #[error("it reads too slowly: {items} items are gone that it has not had")]
+    Lagged {
+        /// How many.
+        items: u64,
+    },
     /// The context, or a stream of it, was used in a way that it is not made for.
     #[error("{0}")]
     Misused(Misuse),

@@ -54,6 +54,9 @@ pub mod context;
 mod dialog;
 pub mod stream;
 
+// One stream for several tasks.
+pub mod broadcast;
+
 // What the users of one key share.
 pub mod resource;
 
@@ -66,6 +69,7 @@ pub mod services;
 pub mod stop;
 
 pub use actor::{Actor, ActorStatistics, Contact, current_actor};
+pub use broadcast::{Broadcast, Lag, Subscription};
 pub use call::{Call, Failure, Never};
 pub use context::{Context, ContextCall, OpenContext, StreamCall};
 pub use ending::{Ending, Misuse, Refusal, UserError};

@@ -16,6 +16,7 @@ use super::credit::cost;
 use super::frame::Cursor;
 use super::inbound::{Chunk, Ended, Found};
 use super::send::bad_item;
+use crate::broadcast::Broadcast;
 use crate::dialog::Dialog;
 use crate::error::Error;
 use crate::fairness;
@@ -83,6 +84,28 @@ impl<T: Travel> RecvStream<T> {
     /// over, too.
     pub async fn recv(&mut self) -> Result<Option<T>, Error> {
         poll_fn(|cx| self.poll_item(cx)).await.transpose()
+    }
+
+    /// The same items for several tasks of this actor, with a buffer for so many of them (at least
+    /// one); each then [`subscribe`](Broadcast::subscribe)s.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use tractor_core::{Error, Lag, RecvStream};
+    /// # async fn both(prices: RecvStream<u64>) -> Result<(), Error> {
+    /// let prices = prices.broadcast(64);
+    /// let mut all = prices.subscribe(Lag::Wait);
+    /// let mut latest = prices.subscribe(Lag::DropOldest);
+    /// # all.recv().await?; latest.recv().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast(self, capacity: usize) -> Broadcast<T>
+    where
+        T: Clone + Send + 'static,
+    {
+        Broadcast::new(self, capacity)
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Error>>> {

@@ -23,11 +23,12 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 10] = [
+const PURE_MODULES: [&str; 11] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
     "tractor-ipc/src/message",
+    "tractor-core/src/broadcast/ring",
     "tractor-core/src/resource/state",
     "tractor-core/src/stream/credit",
     "tractor-core/src/stream/frame",
