@@ -38,8 +38,9 @@ pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shiel
 pub use tractor_core::{
     Access, Actor, ActorStatistics, Broadcast, Bytes, Call, CancelReason, CancelScope,
     Cancellation, Cancelled, Contact, Context, ContextCall, Ending, Error, Failure, Lag, Liveness,
-    Misuse, Never, Offer, OpenContext, Portal, RecvStream, Refusal, Run, SendStream, StreamCall,
-    Subscription, TaskState, TaskStatistics, UserError, current_actor, maybe_open_context,
+    Misuse, Never, Offer, OpenContext, Portal, Publisher, RecvStream, Refusal, Run, SendStream,
+    StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError, current_actor,
+    maybe_open_context,
 };
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};

@@ -22,6 +22,7 @@ mod refusals;
 // Linked tasks, streams between actors, and what tasks of one actor share.
 mod broadcast;
 mod contexts;
+mod publishing;
 mod resources;
 mod streams;
 mod values;

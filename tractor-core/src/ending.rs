@@ -145,6 +145,9 @@ pub enum Misuse {
     /// Something was sent after the stream was closed on this side.
     #[error("the stream was closed on this side")]
     SentAfterClose,
+    /// A publisher was subscribed to without a topic.
+    #[error("no topic was given: there is nothing to subscribe to")]
+    NoTopic,
     /// A context or stream was asked for in the asking actor itself.
     #[error("this is the asking actor itself: run the function here instead")]
     OwnActor,

@@ -54,7 +54,7 @@ pub mod context;
 mod dialog;
 pub mod stream;
 
-// One stream for several tasks.
+// One stream for many.
 pub mod broadcast;
 
 // What the users of one key share.
@@ -69,7 +69,7 @@ pub mod services;
 pub mod stop;
 
 pub use actor::{Actor, ActorStatistics, Contact, current_actor};
-pub use broadcast::{Broadcast, Lag, Subscription};
+pub use broadcast::{Broadcast, Lag, Publisher, Subscription, Topics};
 pub use call::{Call, Failure, Never};
 pub use context::{Context, ContextCall, OpenContext, StreamCall};
 pub use ending::{Ending, Misuse, Refusal, UserError};

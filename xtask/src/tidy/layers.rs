@@ -28,7 +28,7 @@ const PURE_MODULES: [&str; 11] = [
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
     "tractor-ipc/src/message",
-    "tractor-core/src/broadcast/ring",
+    "tractor-core/src/broadcast/board",
     "tractor-core/src/resource/state",
     "tractor-core/src/stream/credit",
     "tractor-core/src/stream/frame",
