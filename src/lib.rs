@@ -37,10 +37,10 @@ pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
 pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
 pub use tractor_core::{
     Access, Actor, ActorStatistics, Broadcast, Bytes, Call, CancelReason, CancelScope,
-    Cancellation, Cancelled, Contact, Context, ContextCall, Ending, Error, Failure, Lag, Liveness,
-    Misuse, Never, Offer, OpenContext, Portal, Publisher, RecvStream, Refusal, Run, SendStream,
-    StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError, current_actor,
-    maybe_open_context,
+    Cancellation, Cancelled, Contact, Context, ContextCall, Contexts, Ending, Error, Failure, Lag,
+    Liveness, Misuse, Never, Offer, OpenContext, Portal, Publisher, RecvStream, Refusal, Run,
+    SendStream, StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError,
+    current_actor, gather_contexts, maybe_open_context,
 };
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};
@@ -48,7 +48,7 @@ pub use tractor_macros::{context, main, rpc, test};
 pub use tractor_nursery::nurseries::statistics as nurseries;
 pub use tractor_nursery::{
     ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, RunInActor,
-    StartActor, open_nursery, open_nursery_with, run,
+    StartActor, open_actor_cluster, open_named_cluster, open_nursery, open_nursery_with, run,
 };
 
 /// What most fallible functions of this crate return.

@@ -108,7 +108,11 @@ async fn who_lags_is_told_how_much_and_the_others_miss_nothing() -> tractor::Res
         }
         assert_eq!(missed(lossy.next().await), 990);
         assert_eq!(lossy.recv().await?, Some(990));
-        assert_eq!(missed(strict.next().await), 11, "it failed with the eleventh");
+        assert_eq!(
+            missed(strict.next().await),
+            11,
+            "it failed with the eleventh"
+        );
         assert!(strict.next().await.is_none(), "its subscription is over");
         drop((quick, lossy, strict, numbers));
         actor.cancel_actor().await

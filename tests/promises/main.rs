@@ -21,6 +21,7 @@ mod refusals;
 
 // Linked tasks, streams between actors, and what tasks of one actor share.
 mod broadcast;
+mod clusters;
 mod contexts;
 mod publishing;
 mod resources;

@@ -9,10 +9,13 @@
 mod call;
 // One call at the caller's end, and how it ended.
 mod conversation;
-// The caller's side.
+// The caller's side, of one context or of several at once.
+mod gather;
+mod linked;
 mod open;
 
 pub use call::{ContextCall, StreamCall};
+pub use gather::{Contexts, gather_contexts};
 pub use open::OpenContext;
 
 pub(crate) use call::Request;

@@ -145,6 +145,9 @@ pub enum Misuse {
     /// Something was sent after the stream was closed on this side.
     #[error("the stream was closed on this side")]
     SentAfterClose,
+    /// Contexts were to be gathered, and none was given.
+    #[error("no context was given: there is nothing to gather")]
+    NoContexts,
     /// A publisher was subscribed to without a topic.
     #[error("no topic was given: there is nothing to subscribe to")]
     NoTopic,

@@ -71,7 +71,7 @@ pub mod stop;
 pub use actor::{Actor, ActorStatistics, Contact, current_actor};
 pub use broadcast::{Broadcast, Lag, Publisher, Subscription, Topics};
 pub use call::{Call, Failure, Never};
-pub use context::{Context, ContextCall, OpenContext, StreamCall};
+pub use context::{Context, ContextCall, Contexts, OpenContext, StreamCall, gather_contexts};
 pub use ending::{Ending, Misuse, Refusal, UserError};
 pub use error::Error;
 pub use invoke::{TaskState, TaskStatistics};

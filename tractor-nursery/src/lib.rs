@@ -35,6 +35,9 @@ pub mod nursery;
 pub mod one_shot;
 pub mod start;
 
+// Many actors as one.
+pub mod cluster;
+
 // Which nursery owns which child, and everybody below.
 mod descendants;
 pub mod nurseries;
@@ -60,6 +63,7 @@ mod signals;
 mod testing;
 
 pub use child::Condition;
+pub use cluster::{open_actor_cluster, open_named_cluster};
 pub use nursery::{
     ChildStatistics, Nursery, NurseryStatistics, OnExit, open_nursery, open_nursery_with,
 };

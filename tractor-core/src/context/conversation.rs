@@ -39,7 +39,7 @@ pub(crate) struct Outcome {
     export: &'static Export,
     callee: ActorId,
     /// Cancelled if the call ends badly.
-    pub(crate) block: CancelScope,
+    block: CancelScope,
     cancel_called: AtomicBool,
     state: Mutex<State>,
 }
@@ -48,12 +48,18 @@ pub(crate) struct Outcome {
 struct State {
     /// The encoded result, or what happened.
     result: Option<Result<Vec<u8>, Error>>,
+    /// It was cancelled from here before it ended.
+    asked_to_cancel: bool,
     wakers: Vec<Waker>,
 }
 
 impl Conversation {
-    /// Sends the request to the actor of `portal`.
-    pub(crate) async fn begin(portal: &Portal, request: Request) -> Result<Self, Error> {
+    /// Sends the request to the actor of `portal`. If the call ends badly, `block` is cancelled.
+    pub(crate) async fn begin(
+        portal: &Portal,
+        request: Request,
+        block: CancelScope,
+    ) -> Result<Self, Error> {
         let Some(hold) = portal.reach().await? else {
             return Err(misused(Misuse::OwnActor).in_call(request.export.path()));
         };
@@ -63,7 +69,7 @@ impl Conversation {
         let outcome = Arc::new(Outcome {
             export,
             callee: portal.aid().clone(),
-            block: CancelScope::new(),
+            block,
             cancel_called: AtomicBool::new(false),
             state: Mutex::default(),
         });
@@ -106,7 +112,7 @@ impl Conversation {
     /// Asks for the function to be cancelled, once. If it does not end in [`CANCEL_WITHIN`], it is
     /// given up.
     pub(crate) fn cancel(&self) {
-        if self.outcome.cancel_called.swap(true, Ordering::AcqRel) || self.outcome.is_over() {
+        if !self.outcome.ask_to_cancel() {
             return;
         }
         self.send_cancel();
@@ -172,6 +178,7 @@ impl Outcome {
             state.result = Some(result);
             std::mem::take(&mut state.wakers)
         };
+        // What is asked from now on does not change whether it is wanted.
         let bad = error.filter(|error| !self.is_wanted(error));
         match &bad {
             Some(error) => {
@@ -187,8 +194,16 @@ impl Outcome {
     /// Whether an error is the effect of a cancel that this side has asked for.
     pub(crate) fn is_wanted(&self, error: &Error) -> bool {
         let me = current_actor().ok().map(|actor| actor.aid());
-        self.cancel_called.load(Ordering::Acquire)
+        self.lock().asked_to_cancel
             && matches!(error.ending(), Ending::Cancelled { by, .. } if by.as_ref() == me)
+    }
+
+    /// Notes that this side wants it cancelled; tells whether that is new, and not too late.
+    fn ask_to_cancel(&self) -> bool {
+        let was_called = self.cancel_called.swap(true, Ordering::AcqRel);
+        let mut state = self.lock();
+        state.asked_to_cancel |= state.result.is_none();
+        !was_called && state.result.is_none()
     }
 
     pub(crate) fn is_cancel_called(&self) -> bool {

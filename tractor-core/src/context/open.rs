@@ -1,20 +1,22 @@
 //! The caller's side: [`Portal::open_context`] and [`Portal::open_stream`].
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tractor_ipc::{ActorId, DecodeError, codec};
 
 use super::conversation::{Conversation, Outcome};
+use super::linked::run_block;
 use super::{ContextCall, StreamCall};
-use crate::actor::{current_actor, misused};
+use crate::actor::misused;
 use crate::call::Failure;
 use crate::ending::{Ending, Misuse, Refusal};
 use crate::error::Error;
 use crate::exports::BoxedError;
 use crate::portal::Portal;
-use crate::scope::{self, CancelReason, CancelScope, Cancellation, Cancelled, Registration};
+use crate::scope::CancelScope;
 use crate::stream::{RecvStream, SendStream};
 use crate::travel::Travel;
 
@@ -24,7 +26,7 @@ pub struct OpenContext<In, Out, T> {
     conversation: Conversation,
     stream_opened: AtomicBool,
     decode: fn(&[u8]) -> Result<T, DecodeError>,
-    types: std::marker::PhantomData<fn(In) -> Out>,
+    types: PhantomData<fn(In) -> Out>,
 }
 
 impl Portal {
@@ -62,35 +64,13 @@ impl Portal {
         B: AsyncFnOnce(&OpenContext<In, Out, T>, Started) -> Result<R, E>,
         E: From<Error> + Into<BoxedError>,
     {
-        let ContextCall {
-            request, decode, ..
-        } = call;
-        let conversation = Conversation::begin(self, request).await?;
-        let context = OpenContext {
-            conversation,
-            stream_opened: AtomicBool::new(false),
-            decode,
-            types: std::marker::PhantomData,
+        let block = CancelScope::new();
+        let context = OpenContext::begin(self, call, block.clone()).await?;
+        let body = async {
+            let started = context.first().await?;
+            body(&context, started).await
         };
-        let conversation = &context.conversation;
-        let outcome = conversation.outcome();
-        let _outer = follow_outer_scope(outcome);
-        let ended = async {
-            let block = async {
-                let first = conversation.first().await?;
-                let started = codec::decode(&first).map_err(|error| bad_result(outcome, &error))?;
-                body(&context, started).await
-            };
-            let block = outcome.block.run(block).await;
-            if !matches!(block, Ok(Ok(_))) {
-                conversation.cancel();
-            }
-            (block, context.wait_or_cancel().await)
-        };
-        match CancelScope::new().shield(true).run(ended).await {
-            Ok((block, far)) => verdict(outcome, block, far),
-            Err(cancelled) => Err(E::from(cancelled_here(cancelled)?)),
-        }
+        run_block(&block, &[&context.conversation], body).await
     }
 
     /// Starts a function that returns a stream in the actor, and gives its items.
@@ -110,7 +90,7 @@ impl Portal {
         &self,
         call: StreamCall<T>,
     ) -> Result<RecvStream<T>, Error> {
-        let conversation = Conversation::begin(self, call.request()).await?;
+        let conversation = Conversation::begin(self, call.request(), CancelScope::new()).await?;
         conversation.first().await?;
         let dialog = conversation.dialog.clone();
         Ok(RecvStream::new(dialog).owning(Box::new(conversation)))
@@ -118,6 +98,33 @@ impl Portal {
 }
 
 impl<In, Out, T> OpenContext<In, Out, T> {
+    /// Sends the request. A bad end of the function will cancel `block`.
+    pub(super) async fn begin<Started, F: Failure>(
+        portal: &Portal,
+        call: ContextCall<Started, In, Out, T, F>,
+        block: CancelScope,
+    ) -> Result<Self, Error> {
+        let ContextCall {
+            request, decode, ..
+        } = call;
+        Ok(Self {
+            conversation: Conversation::begin(portal, request, block).await?,
+            stream_opened: AtomicBool::new(false),
+            decode,
+            types: PhantomData,
+        })
+    }
+
+    /// Waits for the first value.
+    pub(super) async fn first<Started: Travel>(&self) -> Result<Started, Error> {
+        let first = self.conversation.first().await?;
+        codec::decode(&first).map_err(|error| bad_result(self.outcome(), &error))
+    }
+
+    pub(super) fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
     /// The actor that runs the function.
     pub fn callee(&self) -> &ActorId {
         self.outcome().callee()
@@ -176,21 +183,6 @@ impl<In, Out, T> OpenContext<In, Out, T> {
     fn outcome(&self) -> &Arc<Outcome> {
         self.conversation.outcome()
     }
-
-    /// Waits for the function's end; a cancel of the block, which follows the scope around the
-    /// context, cancels the function.
-    async fn wait_or_cancel(&self) -> Result<Vec<u8>, Error> {
-        use futures::future::{Either, select};
-        let over = std::pin::pin!(self.outcome().wait());
-        let cancelled = std::pin::pin!(self.outcome().block.cancelled());
-        match select(over, cancelled).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right((_, over)) => {
-                self.conversation.cancel();
-                over.await
-            }
-        }
-    }
 }
 
 impl<In, Out, T> fmt::Debug for OpenContext<In, Out, T> {
@@ -202,56 +194,6 @@ impl<In, Out, T> fmt::Debug for OpenContext<In, Out, T> {
             self.callee()
         )
     }
-}
-
-/// Has a cancel of the scope around the context cancel its block.
-fn follow_outer_scope(outcome: &Arc<Outcome>) -> Option<Registration> {
-    let outer = scope::current()?;
-    outcome.block.set_deadline(outer.deadline());
-    let (outcome, asked) = (Arc::downgrade(outcome), outer.clone());
-    Some(outer.on_cancel(move || {
-        let Some(outcome) = outcome.upgrade() else {
-            return;
-        };
-        let Cancellation { by, reason } = asked.cancelled_by().unwrap_or(Cancellation {
-            by: None,
-            reason: CancelReason::ScopeCancelled,
-        });
-        outcome.block.cancel_with(reason, by);
-    }))
-}
-
-/// What a context returns.
-fn verdict<R, E>(
-    outcome: &Outcome,
-    block: Result<Result<R, E>, Cancelled>,
-    far: Result<Vec<u8>, Error>,
-) -> Result<R, E>
-where
-    E: From<Error> + Into<BoxedError>,
-{
-    let far = far.err().filter(|error| !outcome.is_wanted(error));
-    match (block, far) {
-        (Ok(block), None) => block,
-        (Ok(Ok(_)), Some(far)) => Err(far.into()),
-        // That the function was cancelled says nothing beside what the block says.
-        (Ok(Err(error)), Some(far)) if far.is_of_cancel() => Err(error),
-        (Ok(Err(error)), Some(far)) => {
-            let me = current_actor()?.aid();
-            let error = Error::of_block(me, "the context's block", error.into());
-            let error = Some(error).filter(|error| !error.is_of_cancel());
-            let both = error.into_iter().chain([far]).collect();
-            Err(Error::several(me, both).into())
-        }
-        (Err(_), Some(far)) => Err(far.into()),
-        (Err(cancelled), None) => Err(cancelled_here(cancelled)?.into()),
-    }
-}
-
-fn cancelled_here(cancelled: Cancelled) -> Result<Error, Error> {
-    let Cancellation { by, reason } = cancelled.into_cancellation();
-    let me = current_actor()?.aid().clone();
-    Ok(Error::new(me, Ending::Cancelled { by, reason }))
 }
 
 fn bad_result(outcome: &Outcome, error: &DecodeError) -> Error {
