@@ -79,6 +79,11 @@ pub mod prelude {
     };
 }
 
+/// The programs in README are compiled, and run, as all examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// What the macros expand to: no part of the interface.
 #[doc(hidden)]
 pub mod __private {
