@@ -15,9 +15,11 @@
 //! - R05, R06: a registrar's port that others want too; the registrar is the root, and is reached
 //!   by links that are inherited.
 
+mod broken_streams;
 mod calls_and_errors;
 mod cancelling;
 mod chance;
+mod cut;
 mod discovery;
 mod links;
 mod spawning;
@@ -154,10 +156,22 @@ async fn repeat(id: &str) -> tractor::Result<()> {
         .iter()
         .find(|(known, ..)| *known == id)
         .expect("it is listed");
+    with_seeds(id, what, scenario).await
+}
+
+/// Runs what takes a seed with each that was asked for.
+pub(crate) async fn with_seeds<F>(
+    id: &str,
+    what: &str,
+    run: impl Fn(u64) -> F,
+) -> tractor::Result<()>
+where
+    F: Future<Output = tractor::Result<()>>,
+{
     for seed in seeds() {
         // Shown only if it fails, and the last one is the one that did.
         tree::note(&format!("{id} ({what}), seed {seed}"));
-        let ended = async_std::future::timeout(HANG, scenario(seed)).await;
+        let ended = async_std::future::timeout(HANG, run(seed)).await;
         ended.unwrap_or_else(|_| panic!("{id} hangs with seed {seed}"))?;
     }
     Ok(())
