@@ -21,6 +21,7 @@ mod cancelling;
 mod chance;
 mod cut;
 mod discovery;
+mod interrupts;
 mod links;
 mod spawning;
 mod teardown;
@@ -28,6 +29,8 @@ mod teardown;
 // What the actors run, and the sweep.
 #[path = "../faults/calls.rs"]
 mod calls;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../faults/tree.rs"]
 mod tree;
 
@@ -178,7 +181,7 @@ where
 }
 
 /// What `TRACTOR_SEEDS` says: `7`, or `1..50` with both ends. Otherwise one seed.
-fn seeds() -> RangeInclusive<u64> {
+pub(crate) fn seeds() -> RangeInclusive<u64> {
     let Ok(text) = std::env::var("TRACTOR_SEEDS") else {
         return 1..=1;
     };
