@@ -19,6 +19,7 @@ mod broken_streams;
 mod calls_and_errors;
 mod cancelling;
 mod chance;
+mod contexts;
 mod cut;
 mod discovery;
 mod interrupts;
@@ -135,6 +136,24 @@ scenarios! {
         links::t45_broken_link_ends_the_child
     "T46" "sync code two levels down is ended"
         teardown::t46_sync_code_two_levels_down_is_ended
+    "T11" "a block that ends badly ends its stream"
+        contexts::t11_block_that_ends_badly_ends_its_stream
+    "T12 in contexts" "nothing is a value"
+        contexts::t12_nothing_is_a_value_of_a_context
+    "T15 in contexts" "a context with one who leaves"
+        contexts::t15_context_with_one_who_leaves
+    "T16" "a context is cancelled by another task"
+        contexts::t16_context_cancelled_by_another_task
+    "T17 in contexts" "a cancelled context takes its children along"
+        contexts::t17_cancelled_context_takes_its_children_along
+    "T18 in contexts" "a context with the dead ends at once"
+        contexts::t18_context_with_the_dead_ends_at_once
+    "T19 in contexts" "a failure is not overwritten"
+        contexts::t19_context_failure_is_not_overwritten
+    "T20 in contexts" "a clean-up does not mask the error"
+        contexts::t20_context_cleanup_does_not_mask_the_error
+    "T30 in contexts" "a context with oneself is refused"
+        contexts::t30_context_with_oneself_is_refused
     "R01" "one name twice answers every waiter"
         discovery::r01_one_name_twice_answers_every_waiter
     "R02" "a dead actor leaves the registry"

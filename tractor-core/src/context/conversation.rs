@@ -186,9 +186,7 @@ impl Outcome {
 
     /// Whether an error is the effect of a cancel that this side has asked for.
     pub(crate) fn is_wanted(&self, error: &Error) -> bool {
-        let me = current_actor().ok().map(|actor| actor.aid());
-        self.cancel_called.load(Ordering::Acquire)
-            && matches!(error.ending(), Ending::Cancelled { by, .. } if by.as_ref() == me)
+        self.cancel_called.load(Ordering::Acquire) && is_cancelled_here(error)
     }
 
     pub(crate) fn is_cancel_called(&self) -> bool {
@@ -231,4 +229,10 @@ impl Outcome {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an error is the effect of a cancel that this actor has begun.
+pub(super) fn is_cancelled_here(error: &Error) -> bool {
+    let me = current_actor().ok().map(|actor| actor.aid());
+    matches!(error.ending(), Ending::Cancelled { by: Some(by), .. } if Some(by) == me)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tractor_ipc::{ActorId, DecodeError, codec};
 
-use super::conversation::{Conversation, Outcome};
+use super::conversation::{self, Conversation, Outcome};
 use super::{ContextCall, StreamCall};
 use crate::actor::{current_actor, misused};
 use crate::call::Failure;
@@ -37,7 +37,9 @@ impl Portal {
     /// [`OpenContext::result`] gives.
     ///
     /// A function that was cancelled by this side has ended as it should: that is no failure. One
-    /// that was cancelled by anybody else is, and says by whom.
+    /// that was cancelled by anybody else is, and says by whom. If another part of this actor
+    /// cancelled it, by [`Portal::cancel_actor`] say, `body` is cancelled with it, but if it has
+    /// ended well that is what counts.
     ///
     /// # Cancellation
     ///
@@ -233,6 +235,8 @@ where
     let far = far.err().filter(|error| !outcome.is_wanted(error));
     match (block, far) {
         (Ok(block), None) => block,
+        // Whoever in this actor cancelled the function's, the block has what it wanted.
+        (Ok(Ok(value)), Some(far)) if conversation::is_cancelled_here(&far) => Ok(value),
         (Ok(Ok(_)), Some(far)) => Err(far.into()),
         // That the function was cancelled says nothing beside what the block says.
         (Ok(Err(error)), Some(far)) if far.is_of_cancel() => Err(error),
