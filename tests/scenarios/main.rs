@@ -7,8 +7,7 @@
 //!
 //! Not here, because they do not apply to this runtime as it is:
 //!
-//! - T11, T16, T24 to T27, T29: contexts, streams and what is built of them, which have tests of
-//!   their own where they are. (A signal at the root during a call is a fault, number 9.)
+//! - T24 to T27: broadcasts and shared resources, which have tests of their own where they are.
 //! - T41, T42: two event loops in one process; there is one executor.
 //! - T44: dumps by a signal are the debugger's.
 //! - R04: an actor that does not speak the registrar's protocol; all of a tree speak one.
@@ -25,6 +24,7 @@ mod discovery;
 mod interrupts;
 mod links;
 mod spawning;
+mod streams;
 mod teardown;
 
 // What the actors run, and the sweep.
@@ -154,6 +154,20 @@ scenarios! {
         contexts::t20_context_cleanup_does_not_mask_the_error
     "T30 in contexts" "a context with oneself is refused"
         contexts::t30_context_with_oneself_is_refused
+    "T28 in streams" "a flooded reader holds nobody up"
+        streams::t28_flooded_reader_holds_nobody_up
+    "T29" "ends are opened at any time"
+        streams::t29_ends_are_opened_at_any_time
+    "T31 in contexts" "the caller is gone"
+        streams::t31_caller_of_a_context_is_gone
+    "T32 in streams" "finished ones leave the tables"
+        streams::t32_finished_streams_leave_the_tables
+    "T33 in streams" "a dropped sender spoils no other"
+        streams::t33_dropped_sender_spoils_no_other_stream
+    "T34 in contexts" "one that is given up at once leaves nothing"
+        streams::t34_context_given_up_at_once_leaves_nothing
+    "T35 in contexts" "one that is opened during a cancel ends"
+        streams::t35_context_opened_during_cancel_ends
     "R01" "one name twice answers every waiter"
         discovery::r01_one_name_twice_answers_every_waiter
     "R02" "a dead actor leaves the registry"

@@ -176,8 +176,12 @@ impl Outcome {
         match &bad {
             Some(error) => {
                 dialog.end(&Ended::Badly(error.clone()), Some(error));
-                let by = Some(error.origin().clone());
-                self.block.cancel_with(CancelReason::Sibling, by);
+                let (reason, by) = match error.ending() {
+                    // Whoever cancelled the function has cancelled the block.
+                    Ending::Cancelled { by, reason } => (*reason, by.clone()),
+                    _ => (CancelReason::Sibling, Some(error.origin().clone())),
+                };
+                self.block.cancel_with(reason, by);
             }
             None => dialog.end(&Ended::Well, None),
         }

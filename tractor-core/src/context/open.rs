@@ -34,7 +34,7 @@ impl Portal {
     /// If the function ends badly, `body` is cancelled, which drops it where it waits, and the
     /// failure is returned. If `body` ends with an error, or is cancelled, the function is
     /// cancelled, and waited for. If `body` ends well, the function is waited for, whose result
-    /// [`OpenContext::result`] gives.
+    /// [`OpenContext::result`] gives; a stream that `body` has not opened is closed then.
     ///
     /// A function that was cancelled by this side has ended as it should: that is no failure. One
     /// that was cancelled by anybody else is, and says by whom. If another part of this actor
@@ -84,8 +84,9 @@ impl Portal {
                 body(&context, started).await
             };
             let block = outcome.block.run(block).await;
-            if !matches!(block, Ok(Ok(_))) {
-                conversation.cancel();
+            match block {
+                Ok(Ok(_)) => context.close_unopened_stream(),
+                _ => conversation.cancel(),
             }
             (block, context.wait_or_cancel().await)
         };
@@ -177,6 +178,16 @@ impl<In, Out, T> OpenContext<In, Out, T> {
 
     fn outcome(&self) -> &Arc<Outcome> {
         self.conversation.outcome()
+    }
+
+    /// Closes both ways of a stream that the block did not open, because nobody will: a function
+    /// that reads, or sends more than its credit, would wait for ever, and this side for it.
+    fn close_unopened_stream(&self) {
+        if !self.stream_opened.swap(true, Ordering::AcqRel) && !self.is_over() {
+            let dialog = &self.conversation.dialog;
+            drop(SendStream::<In>::new(dialog.clone()));
+            drop(RecvStream::<Out>::new(dialog.clone()));
+        }
     }
 
     /// Waits for the function's end; a cancel of the block, which follows the scope around the
