@@ -7,6 +7,7 @@
 //! | 2, 3, 5, 45, 46 | `death`: processes that die, alone and together |
 //! | 7, 54 | `subtrees`: deaths of those who have others below them |
 //! | 11, 34, 40, 48 | `odd_deaths`: deaths that are not what they look like, or hide |
+//! | 4, 17 | `streams`: streams whose other end is killed, stopped or slow |
 //! | 12, 13, 15, 16 | `standstill`: processes that are stopped, blocked or deaf |
 //! | 18, 20 to 27 | `strangers`: what connects to an actor's socket and is no peer |
 //! | 23, 28 to 30 | `wire`: peers that say the wrong thing |
@@ -14,8 +15,8 @@
 //! | 41, 42 | `registry`: names |
 //! | 8, 9, 14, 36 to 40, 43, 49 | `roots`: whole programs that are killed, stopped, cut off |
 //!
-//! Every test ends with the sweep. Those of the list that are not here belong to streams,
-//! terminals, TCP and other hosts, and have their tests where these are.
+//! Every test ends with the sweep. Those of the list that are not here belong to terminals,
+//! TCP and other hosts, and have their tests where these are.
 
 mod birth;
 mod death;
@@ -26,6 +27,7 @@ mod roots;
 mod shortage;
 mod standstill;
 mod strangers;
+mod streams;
 mod subtrees;
 mod wire;
 

@@ -10,6 +10,12 @@ mod logging;
 mod looking;
 // How it ends by signals.
 mod signalled;
+// What becomes of its streams.
+mod streaming;
+
+// How links are cut.
+#[path = "../scenarios/cut.rs"]
+mod cut;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // As a test target it is run by cargo as well, perhaps with a filter that is a name of ours.
@@ -32,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "grows" => signalled::grows()?,
         "resists" => signalled::resists()?,
         "blocks" => signalled::blocks()?,
+        "streams" => streaming::streams()?,
         name => return Err(format!("there is no program `{name}`").into()),
     }
     Ok(())

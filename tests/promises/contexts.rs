@@ -147,6 +147,50 @@ async fn stays(ctx: Context<(), u8, u8>) -> tractor::Result<()> {
     pending().await
 }
 
+/// Reads and sends although the other side may never have opened its stream.
+#[tractor::context]
+async fn reads_and_floods(ctx: Context<(), u8, Vec<u8>>) -> tractor::Result<u32> {
+    ctx.started(())?;
+    let (mut out, mut nothing) = ctx.open_stream()?;
+    assert_eq!(nothing.recv().await?, None);
+    let mut sent = 0;
+    while out.send(vec![0; 50_000]).await.is_ok() {
+        sent += 1;
+    }
+    note("told that nobody reads");
+    Ok(sent)
+}
+
+#[tractor::test]
+async fn a_stream_that_the_block_has_not_opened_is_closed_with_it() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let actor = nursery.start_actor("alone").await?;
+        let context = actor.open_context(reads_and_floods(), async |_, ()| tractor::Ok(()));
+        context.await?;
+        assert_eq!(actor.run(events()).await?, ["told that nobody reads"]);
+        actor.cancel_actor().await
+    })
+    .await
+}
+
+/// B9: whoever in this actor cancels the function, a block that ends well has what it wanted.
+#[tractor::test]
+async fn a_cancel_by_this_actor_is_no_failure_of_a_block_that_ends_well() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let actor = nursery.start_actor("stays").await?;
+        let value = actor
+            .open_context(stays(), async |ctx, ()| {
+                actor.cancel_actor().await?;
+                assert!(!ctx.is_cancel_called());
+                tractor::Ok(5)
+            })
+            .await?;
+        assert_eq!(value, 5);
+        tractor::Ok(())
+    })
+    .await
+}
+
 #[tractor::test]
 async fn an_error_of_the_block_cancels_the_function_and_is_returned_as_it_is() -> tractor::Result<()>
 {

@@ -1,17 +1,14 @@
 //! T30, T37, T45: links to oneself, links that have ended, links that break.
 
-use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use rustix::net::Shutdown;
-use rustix::process::PidfdGetfdFlags;
 use rustix::time::ClockId;
 use tractor::{Portal, current_actor, find_actor, open_nursery};
-use tractor_core::process::Process;
-use tractor_core::process::census::open_fds;
 
 use crate::calls::{idle, pid};
 use crate::chance::Chance;
+use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
 use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, ms, within};
 
 /// T30. An actor looks itself up, by name and by contact, and calls itself. It gets its answers,
@@ -109,13 +106,10 @@ pub(crate) async fn t45_broken_link_ends_the_child(seed: u64) -> tractor::Result
     let ended = open_nursery(async |nursery| {
         let before = sockets();
         let child = nursery.start_actor("cut off").await?;
-        let link = sockets()
-            .into_iter()
-            .find(|number| !before.contains(number));
-        let link = socket(link.expect("its link is new"));
+        let link = new_socket(&before);
         let call = calling.then(|| async_std::task::spawn(child.run(idle())));
         if side > 0 {
-            let cut = child.run(cut_off_from_parent(chance.below(3)));
+            let cut = child.run(cut_off_soon(chance.below(3)));
             async_std::task::spawn(cut);
         }
         let asking = asked.then(|| {
@@ -124,7 +118,7 @@ pub(crate) async fn t45_broken_link_ends_the_child(seed: u64) -> tractor::Result
         });
         if side != 1 {
             chance.pause(3).await;
-            rustix::net::shutdown(&link, Shutdown::Both).expect("it is connected");
+            shut(&link, Shutdown::Both);
         }
         drop(link);
         if let Some(asking) = asking {
@@ -157,30 +151,7 @@ pub(crate) async fn t45_broken_link_ends_the_child(seed: u64) -> tractor::Result
 }
 
 #[tractor::rpc]
-async fn cut_off_from_parent(millis: u64) {
+async fn cut_off_soon(millis: u64) {
     async_std::task::sleep(ms(millis)).await;
-    let parent = rustix::process::getppid().expect("it is in our namespace");
-    for number in sockets() {
-        let socket = socket(number);
-        let peer = rustix::net::sockopt::socket_peercred(&socket);
-        if peer.is_ok_and(|peer| peer.pid == parent) {
-            rustix::net::shutdown(&socket, Shutdown::Both).expect("it is connected");
-        }
-    }
-}
-
-/// The numbers of the sockets of this process.
-fn sockets() -> Vec<i32> {
-    let fds = open_fds().expect("a process may list its descriptors");
-    let sockets = fds
-        .iter()
-        .filter(|fd| fd.target.to_string_lossy().starts_with("socket:"));
-    sockets.map(|fd| fd.number).collect()
-}
-
-/// Another descriptor of a socket of this process.
-fn socket(number: i32) -> OwnedFd {
-    let this = Process::open(std::process::id()).expect("this process is there");
-    rustix::process::pidfd_getfd(&this, number, PidfdGetfdFlags::empty())
-        .expect("a process may take its own descriptors")
+    cut_off_from_parent(Shutdown::Both);
 }

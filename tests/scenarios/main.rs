@@ -7,25 +7,31 @@
 //!
 //! Not here, because they do not apply to this runtime as it is:
 //!
-//! - T11, T16, T24 to T27, T29: contexts, streams and what is built of them, which have tests of
-//!   their own where they are. (A signal at the root during a call is a fault, number 9.)
+//! - T24 to T27: broadcasts and shared resources, which have tests of their own where they are.
 //! - T41, T42: two event loops in one process; there is one executor.
 //! - T44: dumps by a signal are the debugger's.
 //! - R04: an actor that does not speak the registrar's protocol; all of a tree speak one.
 //! - R05, R06: a registrar's port that others want too; the registrar is the root, and is reached
 //!   by links that are inherited.
 
+mod broken_streams;
 mod calls_and_errors;
 mod cancelling;
 mod chance;
+mod contexts;
+mod cut;
 mod discovery;
+mod interrupts;
 mod links;
 mod spawning;
+mod streams;
 mod teardown;
 
 // What the actors run, and the sweep.
 #[path = "../faults/calls.rs"]
 mod calls;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../faults/tree.rs"]
 mod tree;
 
@@ -130,6 +136,38 @@ scenarios! {
         links::t45_broken_link_ends_the_child
     "T46" "sync code two levels down is ended"
         teardown::t46_sync_code_two_levels_down_is_ended
+    "T11" "a block that ends badly ends its stream"
+        contexts::t11_block_that_ends_badly_ends_its_stream
+    "T12 in contexts" "nothing is a value"
+        contexts::t12_nothing_is_a_value_of_a_context
+    "T15 in contexts" "a context with one who leaves"
+        contexts::t15_context_with_one_who_leaves
+    "T16" "a context is cancelled by another task"
+        contexts::t16_context_cancelled_by_another_task
+    "T17 in contexts" "a cancelled context takes its children along"
+        contexts::t17_cancelled_context_takes_its_children_along
+    "T18 in contexts" "a context with the dead ends at once"
+        contexts::t18_context_with_the_dead_ends_at_once
+    "T19 in contexts" "a failure is not overwritten"
+        contexts::t19_context_failure_is_not_overwritten
+    "T20 in contexts" "a clean-up does not mask the error"
+        contexts::t20_context_cleanup_does_not_mask_the_error
+    "T30 in contexts" "a context with oneself is refused"
+        contexts::t30_context_with_oneself_is_refused
+    "T28 in streams" "a flooded reader holds nobody up"
+        streams::t28_flooded_reader_holds_nobody_up
+    "T29" "ends are opened at any time"
+        streams::t29_ends_are_opened_at_any_time
+    "T31 in contexts" "the caller is gone"
+        streams::t31_caller_of_a_context_is_gone
+    "T32 in streams" "finished ones leave the tables"
+        streams::t32_finished_streams_leave_the_tables
+    "T33 in streams" "a dropped sender spoils no other"
+        streams::t33_dropped_sender_spoils_no_other_stream
+    "T34 in contexts" "one that is given up at once leaves nothing"
+        streams::t34_context_given_up_at_once_leaves_nothing
+    "T35 in contexts" "one that is opened during a cancel ends"
+        streams::t35_context_opened_during_cancel_ends
     "R01" "one name twice answers every waiter"
         discovery::r01_one_name_twice_answers_every_waiter
     "R02" "a dead actor leaves the registry"
@@ -154,17 +192,29 @@ async fn repeat(id: &str) -> tractor::Result<()> {
         .iter()
         .find(|(known, ..)| *known == id)
         .expect("it is listed");
+    with_seeds(id, what, scenario).await
+}
+
+/// Runs what takes a seed with each that was asked for.
+pub(crate) async fn with_seeds<F>(
+    id: &str,
+    what: &str,
+    run: impl Fn(u64) -> F,
+) -> tractor::Result<()>
+where
+    F: Future<Output = tractor::Result<()>>,
+{
     for seed in seeds() {
         // Shown only if it fails, and the last one is the one that did.
         tree::note(&format!("{id} ({what}), seed {seed}"));
-        let ended = async_std::future::timeout(HANG, scenario(seed)).await;
+        let ended = async_std::future::timeout(HANG, run(seed)).await;
         ended.unwrap_or_else(|_| panic!("{id} hangs with seed {seed}"))?;
     }
     Ok(())
 }
 
 /// What `TRACTOR_SEEDS` says: `7`, or `1..50` with both ends. Otherwise one seed.
-fn seeds() -> RangeInclusive<u64> {
+pub(crate) fn seeds() -> RangeInclusive<u64> {
     let Ok(text) = std::env::var("TRACTOR_SEEDS") else {
         return 1..=1;
     };

@@ -19,7 +19,7 @@ use crate::io::link::Link;
 use crate::peers::Hold;
 use crate::process::Process;
 use crate::run::{Run, send_start};
-use crate::scope::{CancelReason, Cancellation};
+use crate::scope::{self, CancelReason, Cancellation};
 use crate::stop::Stop;
 use crate::timer;
 
@@ -187,7 +187,8 @@ impl Portal {
     ///
     /// # Cancellation
     ///
-    /// Cancel-safe: the request stands.
+    /// Shielded, for [`CANCEL_WITHIN`] or until a deadline around it: cancels of the scope around
+    /// it are put off until the answer is here. Dropped, the request stands.
     ///
     /// # Errors
     ///
@@ -201,7 +202,7 @@ impl Portal {
     ///
     /// # Cancellation
     ///
-    /// Cancel-safe: the request stands.
+    /// As [`cancel_actor`](Self::cancel_actor), for `remaining`.
     ///
     /// # Errors
     ///
@@ -236,17 +237,22 @@ impl Portal {
             by,
             reason: stop.reason,
         };
-        link.cancel_peer(&cancellation, remaining);
         let (tell, told) = oneshot::channel();
+        // Before the owner's request, so that the answer comes before anything of what ends there.
         stop.send(link, move |heard| {
             // Whoever asked may have been dropped; the request stands.
             let _ = tell.send(heard);
         });
-        match timeout(remaining, told).await {
+        link.cancel_peer(&cancellation, remaining);
+        let left = scope::current_deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        let patience = left.map_or(remaining, |left| left.min(remaining));
+        // What ends there may be what a scope around this waits for: it is cancelled by what was
+        // asked here, and goes on with the answer nevertheless.
+        match scope::shield(timeout(patience, told)).await {
             // A link that is lost now means an actor that ends or has ended.
-            Some(Ok(_) | Err(oneshot::Canceled)) => Ok(()),
-            None => {
-                let reason = format!("it did not answer within {remaining:?}");
+            Ok(Some(Ok(_) | Err(oneshot::Canceled))) => Ok(()),
+            Ok(None) | Err(_) => {
+                let reason = format!("it did not answer within {patience:?}");
                 Err(Error::new(self.aid().clone(), Ending::LinkLost { reason })
                     .with_pid(self.pid()))
             }

@@ -334,10 +334,8 @@ impl Child {
             },
             // Nobody wanted it to end, or not like this: a cancel hides no crash.
             (None, _) => {
-                let lost = state.link_lost.take();
-                let lost = lost.filter(|_| {
-                    state.ready.is_none() && is_end_of_link_lost(status, state.signalled)
-                });
+                let lost = loss_of_link(state.link_lost.take(), status, state.signalled);
+                let lost = lost.filter(|_| state.ready.is_none());
                 let error = died(match lost {
                     Some(reason) => Ending::LinkLost { reason },
                     None => ending_of(status),
@@ -421,13 +419,18 @@ fn is_its_own_end(status: ExitStatus, signalled: bool) -> bool {
     }
 }
 
-/// Whether a child that nobody cancelled ended as one does whose link is lost: it left because of
-/// that, or the ladder ended it.
-fn is_end_of_link_lost(status: ExitStatus, signalled: bool) -> bool {
+/// Why the link was lost, if a child that nobody cancelled ended as one does for that: it left
+/// because of it, or the ladder ended it. `seen` is what this end of the link knows.
+fn loss_of_link(seen: Option<String>, status: ExitStatus, signalled: bool) -> Option<String> {
     match status {
-        ExitStatus::Exited(code) => code == LINK_LOST,
-        ExitStatus::Signaled { signal, .. } => signalled && LADDER_SIGNALS.contains(&signal),
-        ExitStatus::Lost => false,
+        // It may have found the loss, and have left, before anything was seen at this end.
+        ExitStatus::Exited(LINK_LOST) => {
+            Some(seen.unwrap_or_else(|| "the child has lost its end of the link".to_owned()))
+        }
+        ExitStatus::Signaled { signal, .. } if signalled && LADDER_SIGNALS.contains(&signal) => {
+            seen
+        }
+        _ => None,
     }
 }
 

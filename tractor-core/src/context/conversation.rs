@@ -183,8 +183,12 @@ impl Outcome {
         match &bad {
             Some(error) => {
                 dialog.end(&Ended::Badly(error.clone()), Some(error));
-                let by = Some(error.origin().clone());
-                self.block.cancel_with(CancelReason::Sibling, by);
+                let (reason, by) = match error.ending() {
+                    // Whoever cancelled the function has cancelled the block.
+                    Ending::Cancelled { by, reason } => (*reason, by.clone()),
+                    _ => (CancelReason::Sibling, Some(error.origin().clone())),
+                };
+                self.block.cancel_with(reason, by);
             }
             None => dialog.end(&Ended::Well, None),
         }
@@ -193,9 +197,7 @@ impl Outcome {
 
     /// Whether an error is the effect of a cancel that this side has asked for.
     pub(crate) fn is_wanted(&self, error: &Error) -> bool {
-        let me = current_actor().ok().map(|actor| actor.aid());
-        self.lock().asked_to_cancel
-            && matches!(error.ending(), Ending::Cancelled { by, .. } if by.as_ref() == me)
+        self.lock().asked_to_cancel && is_cancelled_here(error)
     }
 
     /// Notes that this side wants it cancelled; tells whether that is new, and not too late.
@@ -246,4 +248,10 @@ impl Outcome {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an error is the effect of a cancel that this actor has begun.
+pub(super) fn is_cancelled_here(error: &Error) -> bool {
+    let me = current_actor().ok().map(|actor| actor.aid());
+    matches!(error.ending(), Ending::Cancelled { by: Some(by), .. } if Some(by) == me)
 }

@@ -109,7 +109,9 @@ where
     let gathered = async {
         let started = join_all(contexts.iter().map(OpenContext::first::<Started>)).await;
         let started = started.into_iter().collect::<Result<_, _>>()?;
-        body(&contexts, started).await
+        let value = body(&contexts, started).await?;
+        contexts.iter().for_each(OpenContext::close_unopened_stream);
+        Ok(value)
     };
     run_block(&block, &calls, gathered).await
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use futures::future::{Either, join_all, select};
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, is_cancelled_here};
 use crate::actor::current_actor;
 use crate::ending::Ending;
 use crate::error::Error;
@@ -83,6 +83,8 @@ where
     }
     let me = current_actor()?.aid();
     match block {
+        // Whoever in this actor cancelled the functions, the block has what it wanted.
+        Ok(Ok(value)) if far.iter().all(is_cancelled_here) => Ok(value),
         // That a call was cancelled says nothing beside what the block says.
         Ok(Err(error)) if far.iter().all(Error::is_of_cancel) => Err(error),
         Ok(Err(error)) => {

@@ -36,10 +36,12 @@ impl Portal {
     /// If the function ends badly, `body` is cancelled, which drops it where it waits, and the
     /// failure is returned. If `body` ends with an error, or is cancelled, the function is
     /// cancelled, and waited for. If `body` ends well, the function is waited for, whose result
-    /// [`OpenContext::result`] gives.
+    /// [`OpenContext::result`] gives; a stream that `body` has not opened is closed then.
     ///
     /// A function that was cancelled by this side has ended as it should: that is no failure. One
-    /// that was cancelled by anybody else is, and says by whom.
+    /// that was cancelled by anybody else is, and says by whom. If another part of this actor
+    /// cancelled it, by [`Portal::cancel_actor`] say, `body` is cancelled with it, but if it has
+    /// ended well that is what counts.
     ///
     /// # Cancellation
     ///
@@ -68,7 +70,9 @@ impl Portal {
         let context = OpenContext::begin(self, call, block.clone()).await?;
         let body = async {
             let started = context.first().await?;
-            body(&context, started).await
+            let value = body(&context, started).await?;
+            context.close_unopened_stream();
+            Ok(value)
         };
         run_block(&block, &[&context.conversation], body).await
     }
@@ -182,6 +186,16 @@ impl<In, Out, T> OpenContext<In, Out, T> {
 
     fn outcome(&self) -> &Arc<Outcome> {
         self.conversation.outcome()
+    }
+
+    /// Closes both ways of a stream that the block did not open, because nobody will: a function
+    /// that reads, or sends more than its credit, would wait for ever, and this side for it.
+    pub(super) fn close_unopened_stream(&self) {
+        if !self.stream_opened.swap(true, Ordering::AcqRel) && !self.is_over() {
+            let dialog = &self.conversation.dialog;
+            drop(SendStream::<In>::new(dialog.clone()));
+            drop(RecvStream::<Out>::new(dialog.clone()));
+        }
     }
 }
 
