@@ -36,10 +36,12 @@ mod groups;
 // Cancelling reaches everything it should and nothing else.
 mod blocked;
 mod cancellation;
+mod idle;
 mod scopes;
 
-// Who is there, and what it was told.
+// Who is there, what it was told, and what it costs.
 mod discovery;
+mod idle;
 mod statistics;
 mod vars;
 

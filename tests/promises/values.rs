@@ -7,7 +7,7 @@ use crate::witness::hold;
 
 /// Who answers at the other end of a portal.
 #[tractor::rpc]
-async fn ask(portal: Portal) -> tractor::Result<Who> {
+pub(crate) async fn ask(portal: Portal) -> tractor::Result<Who> {
     portal.run(who()).await
 }
 
