@@ -11,9 +11,11 @@
 pub(crate) mod catalogue;
 mod machine;
 pub(crate) mod peer;
+mod plot;
 mod raw;
 mod report;
 pub(crate) mod runtime;
+mod scaling;
 
 use std::fs;
 
@@ -47,6 +49,7 @@ const MEASUREMENTS: [&[Measurement]; 2] = [&raw::MEASUREMENTS, &runtime::MEASURE
 #[derive(Debug, Default, PartialEq)]
 struct Options {
     json: Option<String>,
+    plot: Option<String>,
     strict: bool,
     names: Vec<String>,
 }
@@ -55,6 +58,10 @@ pub(crate) async fn run(args: &[String]) -> Result<()> {
     let options = parse(args)?;
     let machine = Machine::look()?;
     eprintln!("{machine}");
+    if let Some(path) = &options.plot {
+        let lines = scaling::measure(&machine).await?;
+        return plot::draw(path.as_ref(), &machine.to_string(), &lines);
+    }
 
     let mut report = Report::default();
     let mut failures = Vec::new();
@@ -101,6 +108,7 @@ fn parse(args: &[String]) -> Result<Options> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--json" => options.json = Some(args.next().context("--json needs a file")?.clone()),
+            "--plot" => options.plot = Some(args.next().context("--plot needs a file")?.clone()),
             "--strict" => options.strict = true,
             flag if flag.starts_with('-') => bail!("unknown option {flag}"),
             name => options.names.push(name.to_owned()),

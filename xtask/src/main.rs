@@ -26,7 +26,7 @@ The commands of the project: cargo xtask COMMAND
   ci                 everything that a change must pass, as on a build machine
   tidy               the rules of the source tree that no compiler checks
   examples [NAME]..  runs the examples and compares their output with examples/NAME.out
-  bench [--json FILE] [--strict] [NAME]..
+  bench [--json FILE | --plot SVG] [--strict] [NAME]..
                      measures speed beside what the operating system can do at best
                      --json FILE   writes one flat object of numbers (`-`: standard output)
                      --strict      a missed target is a failure too

@@ -1,6 +1,6 @@
 //! The plain side: what a program without any runtime gets out of the operating system.
 
-mod bulk;
+pub(super) mod bulk;
 mod round_trip;
 mod spawn;
 

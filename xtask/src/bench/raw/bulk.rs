@@ -16,18 +16,29 @@ const ROUNDS: usize = 9;
 const BLOCKS: usize = 8 * 1024;
 
 pub(super) fn unix(machine: &Machine) -> Result<f64> {
+    rate(machine, BLOCK_BYTES, BLOCKS, ROUNDS)
+}
+
+/// Bytes per second in blocks of this size, each written by a call of its own: the median of so
+/// many rounds.
+pub(in crate::bench) fn rate(
+    machine: &Machine,
+    block_bytes: usize,
+    blocks: usize,
+    rounds: usize,
+) -> Result<f64> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let pair = machine.pair();
     let _peer = Peer::start(Role::Sink, theirs.into(), pair.map(|pair| pair.theirs))?;
     let _pinned = pair.map(|pair| Pinned::to(pair.ours)).transpose()?;
-    let block = vec![7; BLOCK_BYTES];
-    let bytes = (BLOCKS * BLOCK_BYTES) as u64;
-    let mut rates = Vec::with_capacity(ROUNDS);
+    let block = vec![7; block_bytes];
+    let bytes = (blocks * block_bytes) as u64;
+    let mut rates = Vec::with_capacity(rounds);
     // The first round only warms up.
-    for round in 0..=ROUNDS {
+    for round in 0..=rounds {
         let started = Instant::now();
         ours.write_all(&bytes.to_le_bytes())?;
-        for _ in 0..BLOCKS {
+        for _ in 0..blocks {
             ours.write_all(&block)?;
         }
         ours.read_exact(&mut [0])?;
