@@ -35,6 +35,9 @@ pub mod nursery;
 pub mod one_shot;
 pub mod start;
 
+// Many actors as one.
+pub mod pool;
+
 // Which nursery owns which child, and everybody below.
 mod descendants;
 pub mod nurseries;
@@ -65,6 +68,7 @@ pub use nursery::{
 };
 pub use one_shot::{OneShot, RunInActor};
 pub use options::Options;
+pub use pool::{PoolMap, PoolStatistics, Progress, WorkerPool, open_worker_pool};
 pub use root::run;
 pub use start::StartActor;
 
