@@ -15,6 +15,10 @@ mod nurseries;
 mod options;
 mod spawning;
 
+// Pools of workers.
+mod pool;
+mod pool_deaths;
+
 // Calls reach their function and come back, whatever is wrong with them.
 mod calls;
 mod refusals;

@@ -253,21 +253,27 @@ impl Inner {
             map,
             calls_per_worker,
         };
-        match self.handle(event) {
-            Some(Answer::Granted(call, worker_id, worker)) => {
-                let pool = self.clone();
-                let ticket = Ticket {
-                    pool,
-                    call,
-                    worker: worker_id,
-                    served: false,
-                };
-                Asked::Granted(ticket, worker)
+        loop {
+            match self.handle(event) {
+                Some(Answer::Granted(call, number, worker)) => {
+                    let ticket = Ticket {
+                        pool: self.clone(),
+                        call,
+                        worker: number,
+                        served: false,
+                    };
+                    if !worker.child.was_cancelled() {
+                        return Asked::Granted(ticket, worker);
+                    }
+                    // Somebody has cancelled it, and it would refuse.
+                    ticket.leaving();
+                }
+                Some(Answer::Refused) => {
+                    let refused = self.nursery.inner.refused(Refusal::NurseryClosed);
+                    return Asked::Refused(refused);
+                }
+                None => return Asked::Wait,
             }
-            Some(Answer::Refused) => {
-                Asked::Refused(self.nursery.inner.refused(Refusal::NurseryClosed))
-            }
-            None => Asked::Wait,
         }
     }
 

@@ -213,7 +213,12 @@ impl Dispatch {
             out.push(Action::Refuse);
             return;
         }
+        let most = self.maps.values().copied().max();
         self.maps.insert(map, calls_per_worker);
+        if most.is_some_and(|most| most < calls_per_worker) {
+            // The workers take more calls now, of the others as well.
+            self.wake_all(out);
+        }
         let Some(worker) = self.worker_with_room(map) else {
             self.wait(map);
             return;
@@ -252,9 +257,12 @@ impl Dispatch {
         false
     }
 
+    /// Has a map that asked wait, where it stands if it waits already. It has come, if it was
+    /// called, and keeps its turn.
     fn wait(&mut self, map: MapId) {
-        if !self.waiting.iter().any(|other| other.map == map) {
-            self.waiting.push_back(Waiting { map, called: false });
+        match self.waiting.iter_mut().find(|other| other.map == map) {
+            Some(waiting) => waiting.called = false,
+            None => self.waiting.push_back(Waiting { map, called: false }),
         }
     }
 

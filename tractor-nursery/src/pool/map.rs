@@ -142,7 +142,6 @@ impl<R, E: Failure, F, I> PoolMap<R, E, F, I> {
             };
             job.started = None;
             match answer {
-                Answer::Refused => self.window.put_back(item, lost, job),
                 Answer::Lost(error) => {
                     if self.window.try_again(item, lost, job).is_some() {
                         self.finish(item, Err(error));
@@ -178,7 +177,7 @@ where
 
     fn poll_result(&mut self, cx: &Context<'_>) -> Poll<Option<Result<R, Error>>> {
         self.take_arrivals(cx);
-        self.make_calls();
+        self.make_calls(cx);
         if let Some(result) = self.window.give_out() {
             return Poll::Ready(Some(result));
         }
@@ -189,11 +188,13 @@ where
     }
 
     /// Makes as many calls as there is room for.
-    fn make_calls(&mut self) {
+    fn make_calls(&mut self, cx: &Context<'_>) {
         let max = self.window_max();
         while self.window.has_again() || self.items.is_some() && self.window.len() < max {
             match self.pool.ask(self.map, self.calls_per_worker) {
                 Asked::Granted(ticket, worker) => {
+                    // The room may be that of a call that was answered meanwhile.
+                    self.take_arrivals(cx);
                     let Some((id, lost, job)) = self.next_job() else {
                         return;
                     };
@@ -234,17 +235,14 @@ where
             let mut ticket = ticket;
             move |answer| {
                 let answer = Answer::of(answer, &child);
-                match answer {
-                    Answer::Refused => ticket.leaving(),
-                    Answer::Lost(_) => {
-                        ticket.leaving();
-                        ticket.served = true;
-                    }
-                    Answer::Result(_) => ticket.served = true,
+                ticket.served = true;
+                if let Answer::Lost(_) = answer {
+                    ticket.leaving();
                 }
-                // First the room, then the result: who is woken by this finds that.
+                // First the result, then the room: whoever gets that has seen this.
+                let waker = arrivals.add(Arrival { item: id, answer });
                 drop(ticket);
-                arrivals.add(Arrival { item: id, answer });
+                waker.into_iter().for_each(Waker::wake);
             }
         };
         match worker.portal.start(&job.call, answered) {
@@ -351,9 +349,7 @@ struct Arrival {
 
 /// How a call came out.
 enum Answer {
-    /// The worker was ending and did not take it.
-    Refused,
-    /// It was lost with its worker.
+    /// It was lost with its worker, which ends or has ended.
     Lost(Error),
     /// The worker answered it, with a result or a failure.
     Result(Result<Vec<u8>, Error>),
@@ -362,27 +358,27 @@ enum Answer {
 impl Answer {
     fn of(answer: Result<Vec<u8>, Error>, child: &Child) -> Self {
         match answer {
-            Err(error) if child.has_ended() => Self::Lost(error),
-            Err(error) if error.is_cancelled() && child.was_cancelled() => Self::Lost(error),
-            Err(error)
-                if error.origin() == &child.aid
-                    && matches!(error.ending(), Ending::Refused(Refusal::Closing)) =>
-            {
-                Self::Refused
-            }
+            Err(error) if is_of_end(&error, child) => Self::Lost(error),
             answer => Self::Result(answer),
         }
     }
 }
 
+/// Whether a call failed because its worker ends or has ended. One that is refused for that may
+/// have been begun: a function that goes on in an actor which closes is refused things as well.
+fn is_of_end(error: &Error, child: &Child) -> bool {
+    let is_closing = matches!(error.ending(), Ending::Refused(Refusal::Closing));
+    child.has_ended()
+        || error.is_of_cancel() && child.was_cancelled()
+        || is_closing && error.origin() == &child.aid
+}
+
 impl Arrivals {
-    fn add(&self, arrival: Arrival) {
-        let waker = {
-            let mut state = self.lock();
-            state.arrived.push(arrival);
-            state.waker.take()
-        };
-        waker.into_iter().for_each(Waker::wake);
+    /// Adds to them, and gives who is to be woken for that.
+    fn add(&self, arrival: Arrival) -> Option<Waker> {
+        let mut state = self.lock();
+        state.arrived.push(arrival);
+        state.waker.take()
     }
 
     /// What has arrived. `waker` is woken when there is more, or when there may be room.

@@ -119,8 +119,29 @@ fn a_map_gives_way_only_to_who_could_use_the_room() {
     pool.granted(A, 1);
     pool.waits(A, 1);
     // It may have two calls on a worker, and A only one.
-    pool.granted(B, 2);
+    let told = pool.ask(B, 2);
+    assert!(
+        matches!(told[..], [WAKE_A, Action::Grant { .. }]),
+        "{told:?}"
+    );
     pool.waits(B, 2);
+}
+
+#[test]
+fn a_map_that_came_and_found_no_room_keeps_its_place() {
+    let (mut pool, _) = Driven::ready(2);
+    let (first, _) = pool.granted(A, 1);
+    let (second, _) = pool.granted(A, 1);
+    pool.waits(B, 1);
+    pool.tell(served(first), &[WAKE_B]);
+    assert_eq!(pool.ask(A, 1), [WAKE_B, WAKE_A]);
+    // A third one was faster, which gave way to both.
+    assert_eq!(pool.ask(3, 1), [WAKE_A, Action::Wake { map: 3 }]);
+    let (third, _) = pool.granted(3, 1);
+    pool.waits(B, 1);
+    pool.tell(served(third), &[WAKE_B]);
+    pool.granted(B, 1);
+    pool.tell(served(second), &[]);
 }
 
 #[test]
@@ -277,6 +298,13 @@ struct World {
     ready: Vec<WorkerId>,
     leaving: Vec<WorkerId>,
     calls: Vec<(CallId, MapId, WorkerId)>,
+    /// The maps that may make calls, and whether they wait to be woken.
+    asleep: BTreeMap<MapId, bool>,
+}
+
+/// How many calls on a worker a map allows.
+fn limit(map: MapId) -> usize {
+    map as usize + 1
 }
 
 impl World {
@@ -292,6 +320,34 @@ impl World {
             ready: Vec::new(),
             leaving: Vec::new(),
             calls: Vec::new(),
+            asleep: BTreeMap::new(),
+        }
+    }
+
+    /// Tells an event, and wakes who is to be woken for it.
+    fn tell(&mut self, event: Event) -> Vec<Action> {
+        let told = self.pool.handle(event);
+        for action in &told {
+            if let Action::Wake { map } = action {
+                self.asleep.insert(*map, false);
+            }
+        }
+        told
+    }
+
+    /// Whether the map could make a call.
+    fn has_room(&self, map: MapId) -> bool {
+        let all_max = self.asleep.keys().copied().map(limit).max().unwrap_or(0);
+        self.ready.iter().any(|worker| {
+            let at = self.calls.iter().filter(|(.., at)| at == worker);
+            let ours = at.clone().filter(|(_, of, _)| *of == map);
+            at.count() < all_max && ours.count() < limit(map)
+        })
+    }
+
+    fn check(&self) {
+        for (map, asleep) in &self.asleep {
+            assert!(!asleep || !self.has_room(*map), "map {map} misses room");
         }
     }
 
@@ -301,13 +357,13 @@ impl World {
             Step::Ask(map) => drop(self.ask(map)),
             Step::Release(at) if !self.calls.is_empty() => {
                 let (call, ..) = self.calls.swap_remove(at % self.calls.len());
-                self.pool.handle(served(call));
+                self.tell(served(call));
             }
             Step::Start(at) => {
                 if let Some(worker) = any(&self.starting, at) {
                     self.starting.retain(|other| *other != worker);
                     self.ready.push(worker);
-                    self.pool.handle(Event::Started { worker });
+                    self.tell(Event::Started { worker });
                 }
             }
             Step::End(at) => {
@@ -316,38 +372,50 @@ impl World {
                     self.ready.retain(|other| *other != worker);
                     self.leaving.retain(|other| *other != worker);
                     let lived = SHORT_LIFE;
-                    let started = self.pool.starts(Event::Ended { worker, lived });
-                    assert_eq!(started.len(), 1, "it is replaced once");
-                    self.starting.extend(started);
+                    let told = self.tell(Event::Ended { worker, lived });
+                    let [Action::Forget { .. }, Action::Start { worker, .. }] = told[..] else {
+                        panic!("it is replaced once: {told:?}");
+                    };
+                    self.starting.push(worker);
                 }
             }
             Step::Leave(at) => {
                 if let Some(worker) = any(&self.ready, at) {
                     self.ready.retain(|other| *other != worker);
                     self.leaving.push(worker);
-                    self.pool.handle(Event::Leaving { worker });
+                    self.tell(Event::Leaving { worker });
                 }
             }
             Step::Release(_) => {}
-            Step::EndMap(map) => drop(self.pool.handle(Event::MapEnded { map })),
+            Step::EndMap(map) => {
+                self.asleep.remove(&map);
+                self.tell(Event::MapEnded { map });
+            }
         }
+        self.check();
     }
 
-    /// Has a map ask, and tells whether it may make a call. Map `n` allows `n + 1` on a worker.
+    /// Has a map ask, and tells whether it may make a call.
     fn ask(&mut self, map: MapId) -> bool {
-        let limit = map as usize + 1;
-        let told = self.pool.ask(map, limit);
-        for action in &told {
-            let Action::Grant { call, worker } = *action else {
-                continue;
-            };
-            assert!(self.ready.contains(&worker), "{worker} is not ready");
-            self.calls.push((call, map, worker));
-            let at = self.calls.iter().filter(|(.., at)| *at == worker);
-            assert!(at.clone().count() <= 3, "no map allows more");
-            assert!(at.filter(|(_, of, _)| *of == map).count() <= limit);
-        }
-        !matches!(told[..], [] | [Action::Wake { .. }, ..])
+        self.asleep.insert(map, true);
+        let told = self.tell(Event::Asked {
+            map,
+            calls_per_worker: limit(map),
+        });
+        let granted = told.iter().find_map(|action| match *action {
+            Action::Grant { call, worker } => Some((call, map, worker)),
+            _ => None,
+        });
+        let Some((.., worker)) = granted else {
+            return false;
+        };
+        assert!(self.ready.contains(&worker), "{worker} is not ready");
+        self.asleep.insert(map, false);
+        self.calls.extend(granted);
+        let at = self.calls.iter().filter(|(.., at)| *at == worker);
+        assert!(at.clone().count() <= 3, "no map allows more");
+        assert!(at.filter(|(_, of, _)| *of == map).count() <= limit(map));
+        true
     }
 }
 
