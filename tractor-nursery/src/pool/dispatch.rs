@@ -5,7 +5,8 @@
 //!
 //! Nothing is ever reserved for a map: a map that asked for room and is not polled any more must
 //! not keep a worker idle. Instead, whoever asks gives way, once, to each map that waits for
-//! longer, and is woken to ask again.
+//! longer, and is woken to ask again. So the first in the queue that asks is served, and of those
+//! that ask in turn one is.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -113,8 +114,8 @@ struct Work {
 #[derive(Debug)]
 struct Waiting {
     map: MapId,
-    /// Whether somebody gave way to it.
-    called: bool,
+    /// Who gave way to it since it asked last.
+    passed_by: Vec<MapId>,
 }
 
 impl Dispatch {
@@ -235,34 +236,33 @@ impl Dispatch {
         out.push(Action::Grant { call, worker });
     }
 
-    /// Whether another map is to be served first. Those that did not come when somebody gave way
-    /// to them have lost their turn.
+    /// Whether another map is to be served first. Those that did not come when this map gave way
+    /// to them are not waited for again.
     fn gives_way(&mut self, map: MapId, out: &mut Vec<Action>) -> bool {
-        let first = |dispatch: &Self| {
-            let others = dispatch.waiting.iter().enumerate();
-            let mut before = others.take_while(|(_, other)| other.map != map);
-            before
-                .find(|(_, other)| dispatch.worker_with_room(other.map).is_some())
-                .map(|(at, _)| at)
+        let before = self.waiting.iter().take_while(|other| other.map != map);
+        let first = before
+            .filter(|other| !other.passed_by.contains(&map))
+            .find(|other| self.worker_with_room(other.map).is_some());
+        let Some(first) = first.map(|other| other.map) else {
+            return false;
         };
-        while let Some(at) = first(self) {
-            if !std::mem::replace(&mut self.waiting[at].called, true) {
-                let other = self.waiting[at].map;
-                self.wait(map);
-                out.extend([other, map].map(|map| Action::Wake { map }));
-                return true;
-            }
-            self.waiting.remove(at);
+        self.wait(map);
+        let mut waiting = self.waiting.iter_mut();
+        if let Some(waiting) = waiting.find(|other| other.map == first) {
+            waiting.passed_by.push(map);
         }
-        false
+        out.extend([first, map].map(|map| Action::Wake { map }));
+        true
     }
 
-    /// Has a map that asked wait, where it stands if it waits already. It has come, if it was
-    /// called, and keeps its turn.
+    /// Has a map that asked wait, where it stands if it waits already.
     fn wait(&mut self, map: MapId) {
         match self.waiting.iter_mut().find(|other| other.map == map) {
-            Some(waiting) => waiting.called = false,
-            None => self.waiting.push_back(Waiting { map, called: false }),
+            Some(waiting) => waiting.passed_by.clear(),
+            None => self.waiting.push_back(Waiting {
+                map,
+                passed_by: Vec::new(),
+            }),
         }
     }
 

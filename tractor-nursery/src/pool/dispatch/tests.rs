@@ -127,21 +127,28 @@ fn a_map_gives_way_only_to_who_could_use_the_room() {
     pool.waits(B, 2);
 }
 
+/// They are polled in turn, as parts of one task are.
 #[test]
-fn a_map_that_came_and_found_no_room_keeps_its_place() {
-    let (mut pool, _) = Driven::ready(2);
-    let (first, _) = pool.granted(A, 1);
-    let (second, _) = pool.granted(A, 1);
-    pool.waits(B, 1);
-    pool.tell(served(first), &[WAKE_B]);
-    assert_eq!(pool.ask(A, 1), [WAKE_B, WAKE_A]);
-    // A third one was faster, which gave way to both.
-    assert_eq!(pool.ask(3, 1), [WAKE_A, Action::Wake { map: 3 }]);
-    let (third, _) = pool.granted(3, 1);
-    pool.waits(B, 1);
-    pool.tell(served(third), &[WAKE_B]);
-    pool.granted(B, 1);
-    pool.tell(served(second), &[]);
+fn of_maps_that_ask_in_turn_one_is_served() {
+    for order in [
+        [A, B, 3],
+        [A, 3, B],
+        [B, A, 3],
+        [B, 3, A],
+        [3, A, B],
+        [3, B, A],
+    ] {
+        let (mut pool, _) = Driven::ready(1);
+        let (call, _) = pool.granted(A, 1);
+        for map in [B, 3] {
+            pool.waits(map, 1);
+        }
+        pool.handle(served(call));
+        let turns = order.iter().cycle().take(6);
+        let told: Vec<_> = turns.flat_map(|map| pool.ask(*map, 1)).collect();
+        let granted = told.iter().filter(|a| matches!(a, Action::Grant { .. }));
+        assert_eq!(granted.count(), 1, "{told:?}");
+    }
 }
 
 #[test]
@@ -426,6 +433,8 @@ proptest! {
     fn whatever_happens_room_is_given_to_who_asks(
         size in 1..4_usize,
         steps in proptest::collection::vec(step(), 1..120),
+        turns in Just(vec![0, 1, 2]).prop_shuffle(),
+        in_turn: bool,
     ) {
         let mut world = World::new(size);
         for step in &steps {
@@ -434,12 +443,13 @@ proptest! {
             prop_assert_eq!(there, size, "every worker is replaced");
             prop_assert_eq!(world.pool.dispatch.calls(), world.calls.len());
         }
-        // Who asks often enough gets the room there is: it gives way at most once to each other.
+        // Who asks often enough gets the room there is, alone or with others.
         world.ready.is_empty().then(|| world.step(&Step::Start(0)));
         for (call, ..) in std::mem::take(&mut world.calls) {
             world.pool.handle(served(call));
         }
-        let came = (0..3).any(|_| world.ask(1));
+        let asks: Vec<MapId> = if in_turn { turns.repeat(3) } else { vec![turns[0]; 3] };
+        let came = asks.into_iter().any(|map| world.ask(map));
         prop_assert_eq!(came, !world.ready.is_empty());
     }
 }
