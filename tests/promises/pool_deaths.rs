@@ -98,7 +98,7 @@ async fn an_item_is_given_up_after_its_last_try() -> tractor::Result<()> {
             (progress.done, progress.failed, progress.in_flight),
             (1, 1, 0)
         );
-        assert_eq!(times_tried().await, 3);
+        assert_eq!((progress.retried, times_tried().await), (2, 3));
         Ok(())
     })
     .await

@@ -20,6 +20,8 @@ pub struct Progress {
     pub total: Option<usize>,
     /// The items that are being worked at.
     pub in_flight: usize,
+    /// How often an item was tried again.
+    pub retried: usize,
 }
 
 /// Items between the iterator and whoever asks for results.
@@ -35,6 +37,7 @@ pub(crate) struct Window<J, R> {
     next_out: u64,
     done: usize,
     failed: usize,
+    retried: usize,
     in_flight: BTreeMap<ItemId, Item<J>>,
     /// Items that wait for another worker, the oldest first.
     again: VecDeque<(ItemId, Item<J>)>,
@@ -61,6 +64,7 @@ impl<J, R> Window<J, R> {
             next_out: 0,
             done: 0,
             failed: 0,
+            retried: 0,
             in_flight: BTreeMap::new(),
             again: VecDeque::new(),
             results: BTreeMap::new(),
@@ -121,6 +125,7 @@ impl<J, R> Window<J, R> {
             return Some(job);
         }
         let lost = lost + 1;
+        self.retried += 1;
         self.again.push_back((id, Item { job, lost }));
         None
     }
@@ -153,6 +158,7 @@ impl<J, R> Window<J, R> {
             failed: self.failed,
             total: self.total,
             in_flight: self.in_flight.len(),
+            retried: self.retried,
         }
     }
 }
@@ -214,6 +220,7 @@ mod tests {
         }
         let (lost, job) = window.end(0).expect("it was begun");
         assert_eq!(window.try_again(0, lost, job), Some("job"));
+        assert_eq!(window.progress().retried, 2);
         assert_eq!(
             window.end(0),
             None,
@@ -243,6 +250,7 @@ mod tests {
             failed: 1,
             total: None,
             in_flight: 1,
+            retried: 0,
         };
         assert_eq!(window.progress(), expected);
     }
