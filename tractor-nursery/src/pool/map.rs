@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
@@ -11,10 +11,10 @@ use tractor_core::portal::Started;
 use tractor_core::{Call, Ending, Error, Failure, Refusal};
 use tractor_ipc::ActorId;
 
+use super::arrivals::{Answer, Arrival, Arrivals};
 use super::dispatch::MapId;
+use super::shared::{Asked, Shared, Ticket, Worker};
 use super::window::{ItemId, Progress, Window};
-use super::{Asked, Inner, Ticket, Worker};
-use crate::child::Child;
 
 /// The results of calls that are made of items: a [`Stream`] of one result for each item.
 ///
@@ -37,7 +37,7 @@ use crate::child::Child;
 /// taken, there is one more, of [`Refusal::NurseryClosed`], and the stream ends.
 #[must_use = "a map does nothing before it is polled"]
 pub struct PoolMap<R, E: Failure, F, I> {
-    pool: Arc<Inner>,
+    pool: Arc<Shared>,
     map: MapId,
     make_call: F,
     /// `None` when there are no more.
@@ -59,7 +59,7 @@ struct Job<R, E: Failure> {
 }
 
 impl<R, E: Failure, F, I: Iterator> PoolMap<R, E, F, I> {
-    pub(super) fn new(pool: Arc<Inner>, make_call: F, items: I) -> Self {
+    pub(super) fn new(pool: Arc<Shared>, make_call: F, items: I) -> Self {
         let arrivals = Arc::new(Arrivals::default());
         let (least, most) = items.size_hint();
         Self {
@@ -256,7 +256,7 @@ where
             }
             // The link is lost, and the worker's end will be heard of.
             Err(_) => {
-                pool.handle(super::Event::Leaving { worker: worker_id });
+                pool.leaving(worker_id);
                 self.window.put_back(id, lost, job);
             }
         }
@@ -326,76 +326,5 @@ impl<R, E: Failure> Job<R, E> {
             let worker = self.worker.clone().expect("it was answered by one");
             Error::new(worker, Ending::Refused(refusal)).in_call(self.call.export().path())
         })
-    }
-}
-
-/// Where the answers to the calls of a map arrive, whether or not it is polled.
-#[derive(Default)]
-pub(super) struct Arrivals {
-    state: Mutex<ArrivalsState>,
-}
-
-#[derive(Default)]
-struct ArrivalsState {
-    arrived: Vec<Arrival>,
-    waker: Option<Waker>,
-}
-
-/// The answer to the call of an item.
-struct Arrival {
-    item: ItemId,
-    answer: Answer,
-}
-
-/// How a call came out.
-enum Answer {
-    /// It was lost with its worker, which ends or has ended.
-    Lost(Error),
-    /// The worker answered it, with a result or a failure.
-    Result(Result<Vec<u8>, Error>),
-}
-
-impl Answer {
-    fn of(answer: Result<Vec<u8>, Error>, child: &Child) -> Self {
-        match answer {
-            Err(error) if is_of_end(&error, child) => Self::Lost(error),
-            answer => Self::Result(answer),
-        }
-    }
-}
-
-/// Whether a call failed because its worker ends or has ended. One that is refused for that may
-/// have been begun: a function that goes on in an actor which closes is refused things as well.
-fn is_of_end(error: &Error, child: &Child) -> bool {
-    let is_closing = matches!(error.ending(), Ending::Refused(Refusal::Closing));
-    child.has_ended()
-        || error.is_of_cancel() && child.was_cancelled()
-        || is_closing && error.origin() == &child.aid
-}
-
-impl Arrivals {
-    /// Adds to them, and gives who is to be woken for that.
-    fn add(&self, arrival: Arrival) -> Option<Waker> {
-        let mut state = self.lock();
-        state.arrived.push(arrival);
-        state.waker.take()
-    }
-
-    /// What has arrived. `waker` is woken when there is more, or when there may be room.
-    fn take_or_wait(&self, waker: &Waker) -> Vec<Arrival> {
-        let mut state = self.lock();
-        let before = state.waker.replace(waker.clone());
-        let arrived = std::mem::take(&mut state.arrived);
-        drop(state);
-        drop(before);
-        arrived
-    }
-
-    pub(super) fn take_waker(&self) -> Option<Waker> {
-        self.lock().waker.take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ArrivalsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
