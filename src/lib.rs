@@ -47,8 +47,9 @@ pub use tractor_ipc::{ActorId, Address};
 pub use tractor_macros::{context, main, rpc, test};
 pub use tractor_nursery::nurseries::statistics as nurseries;
 pub use tractor_nursery::{
-    ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, RunInActor,
-    StartActor, open_actor_cluster, open_named_cluster, open_nursery, open_nursery_with, run,
+    ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, PoolMap,
+    PoolStatistics, Progress, RunInActor, StartActor, WorkerPool, open_actor_cluster,
+    open_named_cluster, open_nursery, open_nursery_with, open_worker_pool, run,
 };
 
 /// What most fallible functions of this crate return.
@@ -74,8 +75,8 @@ pub fn Ok<T>(value: T) -> Result<T> {
 /// The names that a program of actors uses most, to be imported with a `*`.
 pub mod prelude {
     pub use crate::{
-        Bytes, CancelScope, Context, Nursery, OneShot, Options, Portal, current_actor, find_actor,
-        get_root, open_nursery, wait_for_actor,
+        Bytes, CancelScope, Context, Nursery, OneShot, Options, Portal, WorkerPool, current_actor,
+        find_actor, get_root, open_nursery, open_worker_pool, wait_for_actor,
     };
 }
 

@@ -15,6 +15,10 @@ mod nurseries;
 mod options;
 mod spawning;
 
+// Pools of workers.
+mod pool;
+mod pool_deaths;
+
 // Calls reach their function and come back, whatever is wrong with them.
 mod calls;
 mod refusals;
@@ -36,7 +40,6 @@ mod groups;
 // Cancelling reaches everything it should and nothing else.
 mod blocked;
 mod cancellation;
-mod idle;
 mod scopes;
 
 // Who is there, what it was told, and what it costs.

@@ -8,13 +8,14 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tractor_ipc::ActorId;
+use tractor_ipc::{ActorId, Kind};
 
 use crate::actor::{Contact, current_actor, not_an_actor};
 use crate::call::{Call, Failure};
 use crate::calls::{Reply, Slot, What};
 use crate::ending::Ending;
 use crate::error::Error;
+use crate::io::gather;
 use crate::io::link::Link;
 use crate::peers::Hold;
 use crate::process::Process;
@@ -149,13 +150,14 @@ impl Portal {
     }
 
     /// Starts a function in the actor and has its answer told to `done`, whether or not anybody
-    /// waits; on a runtime thread, so `done` is short and runs no user code.
+    /// waits; on a runtime thread, so `done` is short and runs no user code. Dropping what this
+    /// gives cancels nothing.
     #[doc(hidden)]
     pub fn start<T, E: Failure>(
         &self,
         call: &Call<T, E>,
         done: impl FnOnce(Result<Vec<u8>, Error>) + Send + 'static,
-    ) -> Result<(), Error> {
+    ) -> Result<Started, Error> {
         // The layers that make links hold portals that have one.
         let Some(hold) = self.known().flatten() else {
             return Err(not_an_actor());
@@ -177,7 +179,9 @@ impl Portal {
             });
         });
         let args = |out: &mut Vec<u8>| call.encode_args(out);
-        send_start(&hold.link, hold.link.next_id(), call.export(), args, slot)
+        let (link, id) = (hold.link.clone(), hold.link.next_id());
+        send_start(&link, id, call.export(), args, slot)?;
+        Ok(Started { link, id })
     }
 
     /// Asks the actor to end, with everything below it, and waits until its runtime has heard,
@@ -299,6 +303,31 @@ impl Portal {
                 Ok(_) | Err(_) => Liveness::Silent,
             },
         }
+    }
+}
+
+/// A call whose answer is told to somebody.
+#[doc(hidden)]
+pub struct Started {
+    link: Arc<Link>,
+    id: u64,
+}
+
+impl Started {
+    /// Asks the callee to cancel the function. Its answer is told as any other: so it is known
+    /// when the function has been dropped.
+    pub fn cancel(&self) {
+        if !self.link.is_closed() {
+            // A cancel has no payload that could be too long. It goes out behind the start.
+            let _ = self.link.send(Kind::Cancel, self.id, &[]);
+            gather::flush_planned(&self.link);
+        }
+    }
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Started({} over {:?})", self.id, self.link)
     }
 }
 

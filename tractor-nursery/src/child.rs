@@ -32,6 +32,9 @@ pub(crate) enum Role {
     Daemon,
     /// It runs one function.
     OneShot,
+    /// It lives until it is cancelled, for a pool that asks how it ended: that is the pool's
+    /// affair, and no failure of the nursery.
+    Worker,
 }
 
 /// One child process.
@@ -60,8 +63,10 @@ struct State {
     link_lost: Option<String>,
     /// Whether the ladder has sent it a signal that may end it.
     signalled: bool,
-    /// Set when its end was dealt with.
-    over: bool,
+    /// What those are told whose calls were lost with it, once its end is dealt with.
+    end: Option<Error>,
+    /// Told of its end.
+    watcher: Option<oneshot::Sender<Error>>,
 }
 
 impl Child {
@@ -89,7 +94,8 @@ impl Child {
                 status: None,
                 link_lost: None,
                 signalled: false,
-                over: false,
+                end: None,
+                watcher: None,
             }),
         })
     }
@@ -124,6 +130,27 @@ impl Child {
     /// Whether this actor wants it to end.
     pub(crate) fn was_cancelled(&self) -> bool {
         self.lock().why.is_some()
+    }
+
+    /// Whether it has ended. Calls that are answered before were answered by it; those that are
+    /// answered after were lost.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// Tells how it ended, once it has. One may ask.
+    pub(crate) fn ended(&self) -> oneshot::Receiver<Error> {
+        let (tell, told) = oneshot::channel();
+        let mut state = self.lock();
+        match state.end.clone() {
+            Some(error) => {
+                drop(state);
+                // The receiver is right here.
+                let _ = tell.send(error);
+            }
+            None => state.watcher = Some(tell),
+        }
+        told
     }
 
     /// What the child is doing, in words.
@@ -253,17 +280,19 @@ impl Child {
 
     /// Once it is both reaped and heard to the end: tells everybody.
     fn conclude(self: &Arc<Self>) {
-        let (outcome, ready) = {
+        let (outcome, ready, watcher) = {
             let mut state = self.lock();
             let Some(status) = state.status else { return };
             if self.link.get().is_some_and(|link| !link.is_closed()) {
                 return;
             }
-            if std::mem::replace(&mut state.over, true) {
+            if state.end.is_some() {
                 return;
             }
             state.timer = None;
-            (self.outcome(&mut state, status), state.ready.take())
+            let outcome = self.outcome(&mut state, status);
+            state.end = Some(outcome.error.clone());
+            (outcome, state.ready.take(), state.watcher.take())
         };
         if let Some(address) = &self.address {
             place::remove_socket(address);
@@ -271,6 +300,7 @@ impl Child {
         let was_ready = ready.is_none();
         if let Some(nursery) = self.nursery.upgrade()
             && was_ready
+            && self.role != Role::Worker
             && let Err(error) = &outcome.result
         {
             // Before anybody hears of a lost call: the nursery's block is cancelled, not told.
@@ -278,6 +308,10 @@ impl Child {
         }
         if let Some(link) = self.link.get() {
             link.lose_calls(outcome.error.clone());
+        }
+        if let Some(watcher) = watcher {
+            // Its pool may be over.
+            let _ = watcher.send(outcome.error.clone());
         }
         if let Some(ready) = ready {
             // Whoever started it may have been dropped.

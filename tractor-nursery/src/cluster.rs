@@ -12,7 +12,7 @@ use crate::nursery::{OnExit, open_nursery_with};
 /// cancelled. Where calls compute, a good `size` is the number of cores, [`available_parallelism`].
 ///
 /// [`gather_contexts`] opens a context in each of them. To share out independent calls among
-/// actors that are replaced when they die, see the crate's worker pool.
+/// actors that are replaced when they die, see [`open_worker_pool`](crate::open_worker_pool).
 ///
 /// [`available_parallelism`]: std::thread::available_parallelism
 /// [`gather_contexts`]: tractor_core::gather_contexts

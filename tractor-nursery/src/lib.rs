@@ -37,6 +37,7 @@ pub mod start;
 
 // Many actors as one.
 pub mod cluster;
+pub mod pool;
 
 // Which nursery owns which child, and everybody below.
 mod descendants;
@@ -69,6 +70,7 @@ pub use nursery::{
 };
 pub use one_shot::{OneShot, RunInActor};
 pub use options::Options;
+pub use pool::{PoolMap, PoolStatistics, Progress, WorkerPool, open_worker_pool};
 pub use root::run;
 pub use start::StartActor;
 

@@ -453,7 +453,7 @@ impl Inner {
         let child = |child: &Arc<Child>| ChildStatistics {
             aid: child.aid.clone(),
             pid: child.pid(),
-            is_daemon: child.role == Role::Daemon,
+            is_daemon: child.role != Role::OneShot,
             condition: child.condition(),
         };
         NurseryStatistics {

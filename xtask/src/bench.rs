@@ -162,6 +162,7 @@ mod tests {
             options,
             Options {
                 json,
+                plot: None,
                 strict: true,
                 names: strings(&["raw_unix_rtt_s"])
             }
@@ -171,6 +172,7 @@ mod tests {
     #[test]
     fn a_forgotten_file_and_an_unknown_option_are_refused() {
         assert!(parse(&strings(&["--json"])).is_err());
+        assert!(parse(&strings(&["--plot"])).is_err());
         assert!(parse(&strings(&["--jsn", "x"])).is_err());
     }
 

@@ -23,7 +23,7 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 11] = [
+const PURE_MODULES: [&str; 13] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
@@ -33,6 +33,8 @@ const PURE_MODULES: [&str; 11] = [
     "tractor-core/src/stream/credit",
     "tractor-core/src/stream/frame",
     "tractor-nursery/src/ladder",
+    "tractor-nursery/src/pool/dispatch",
+    "tractor-nursery/src/pool/window",
     "tractor-debug/src/lock",
     "tractor-discovery/src/registrar/table",
 ];
