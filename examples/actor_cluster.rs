@@ -32,7 +32,10 @@ async fn count_primes(ctx: Context<(), u64, u64>) -> tractor::Result<u64> {
 }
 
 fn is_prime(n: u64) -> bool {
-    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n >= 2
+        && (2..)
+            .take_while(|d| d * d <= n)
+            .all(|d| !n.is_multiple_of(d))
 }
 
 /// Has one actor count stripes until none is left.
