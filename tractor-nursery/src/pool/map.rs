@@ -24,7 +24,8 @@ use super::window::{ItemId, Progress, Window};
 /// the item, told once for each item that it had.
 ///
 /// The calls run while it is not polled, and workers that are done with them serve other maps;
-/// new calls are made only when it is.
+/// new calls are made only when it is. A deadline of the scope in which it is polled holds for the
+/// calls that are made in that poll, as for any call.
 ///
 /// # Cancellation
 ///
