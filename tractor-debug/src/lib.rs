@@ -40,4 +40,8 @@
 // Which one request of the tree has the terminal.
 pub mod lock;
 
+// What a prompt can show.
+pub mod scene;
+
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
+pub use scene::{Capture, Place, Scene, Why};
