@@ -9,7 +9,7 @@ use tractor_ipc::{ActorId, Address, BuildId, TreeId, TreeSecret};
 use crate::ending::{Ending, Misuse, Refusal};
 use crate::error::Error;
 use crate::exports::{self, Export};
-use crate::invoke::TaskStatistics;
+use crate::invoke::{RpcTask, TaskStatistics};
 use crate::io::engine;
 use crate::io::link::{Link, LinkStatistics};
 use crate::peers::Peers;
@@ -275,22 +275,33 @@ impl Actor {
         resource::keepers_ended().await;
     }
 
+    /// Cancels the RPC task of this number, as log lines and statistics show it; tells whether
+    /// there is one.
+    pub fn cancel_task(&self, number: u64, reason: CancelReason) -> bool {
+        let task = rpc_tasks().into_iter().find(|task| task.number() == number);
+        if let Some(task) = &task {
+            task.cancel(reason, Some(self.aid().clone()));
+        }
+        task.is_some()
+    }
+
     /// What runs here and who it is connected with.
     pub fn statistics(&self) -> ActorStatistics {
         let links = engine().links();
-        let closed = engine().lingering();
-        let mut tasks: Vec<_> = links
-            .iter()
-            .chain(&closed)
-            .flat_map(|link| link.tasks().all())
-            .map(|task| task.statistics())
-            .collect();
+        let mut tasks: Vec<_> = rpc_tasks().iter().map(|task| task.statistics()).collect();
         tasks.sort_by_key(|task| task.number);
         ActorStatistics {
             tasks,
             links: links.iter().filter_map(|link| link.statistics()).collect(),
         }
     }
+}
+
+/// The tasks of all links, also of those that have closed.
+fn rpc_tasks() -> Vec<Arc<RpcTask>> {
+    let (links, closed) = (engine().links(), engine().lingering());
+    let links = links.iter().chain(&closed);
+    links.flat_map(|link| link.tasks().all()).collect()
 }
 
 impl fmt::Debug for Actor {

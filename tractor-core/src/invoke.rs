@@ -28,6 +28,7 @@ pub use self::statistics::{TaskState, TaskStatistics};
 use self::moved::Moved;
 use self::phase::{Cancel, GivenBack, Phase, Rest};
 use crate::actor;
+use crate::crash::{self, DebuggerQuit};
 use crate::dialog::{Dialog, Seat};
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
@@ -67,6 +68,8 @@ pub(crate) struct RpcTask {
     cancelled: OnceLock<Cancellation>,
     /// What is said during the call, if it is one of that kind.
     dialog: OnceLock<Weak<Dialog>>,
+    /// How it has failed, once the crash watch looks at that.
+    failed: OnceLock<Ending>,
     started: Instant,
 }
 
@@ -86,6 +89,11 @@ pub(crate) fn current_name() -> Option<String> {
     CURRENT
         .get()
         .map(|(number, export)| format!("{} {number}", export.name))
+}
+
+/// The number of the task that is being polled on this thread.
+pub(crate) fn current_number() -> Option<u64> {
+    CURRENT.get().map(|(number, _)| number)
 }
 
 impl RpcTask {
@@ -118,6 +126,7 @@ impl RpcTask {
             registration: Mutex::new(None),
             cancelled: OnceLock::new(),
             dialog: OnceLock::new(),
+            failed: OnceLock::new(),
             started,
         });
         link.tasks().insert(call, task.clone()).ok()?;
@@ -136,6 +145,11 @@ impl RpcTask {
         });
         *task.registration() = Some(registration);
         Some(task)
+    }
+
+    /// Its number in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn export_index(&self) -> u32 {
@@ -311,16 +325,47 @@ impl RpcTask {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
         let polled = self.surround(|| panics::catch(|| self.poll_held(&mut cx)));
-        let result = match polled {
+        let (result, seen) = match polled {
             Ok(Poll::Pending) => return None,
-            Ok(Poll::Ready(result)) => result,
-            Err(panicked) => {
-                self.end_dialog();
-                Err(panicked)
-            }
+            Ok(Poll::Ready(result)) => (result, false),
+            Err(panicked) => (Err(panicked), crash::take_seen()),
         };
+        if let Err(ending) = &result
+            && !seen
+            && self.watch_crash(ending)
+        {
+            return self.poll_body();
+        }
+        if let Err(Ending::Panicked { .. }) = result {
+            self.end_dialog();
+        }
         self.discard();
         Some(result.map_err(|ending| self.error(ending)))
+    }
+
+    /// If somebody wants to look at how it has failed: puts that in the body's place. Once.
+    fn watch_crash(&self, ending: &Ending) -> bool {
+        let Some(watch) = crash::watcher() else {
+            return false;
+        };
+        let error = self.error(ending.clone());
+        if error.is_of_cancel() || crash::is_quit(&error) {
+            return false;
+        }
+        if self.failed.set(ending.clone()).is_err() {
+            return false;
+        }
+        if let Ending::Panicked { .. } = ending {
+            self.end_dialog();
+        }
+        self.discard();
+        let task = format!("{} {}", self.export.name, self.number);
+        let (look, ending) = (watch.failed(task, error), ending.clone());
+        *self.held() = Held::Future(Box::pin(async move {
+            look.await;
+            Err(ending)
+        }));
+        true
     }
 
     fn poll_held(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Ending>> {
@@ -360,16 +405,31 @@ impl RpcTask {
         }
         let task = self.clone();
         rt::spawn_blocking(move || {
-            let result = task.surround(|| panics::catch(function));
-            let result = result
-                .unwrap_or_else(Err)
-                .map_err(|ending| task.error(ending));
+            let result = task.surround(|| {
+                let result = panics::catch(function).unwrap_or_else(Err);
+                result.map_err(|ending| {
+                    task.watch_crash_blocking(&ending);
+                    task.error(ending)
+                })
+            });
             let answered = task.phase.finish();
             task.leave();
             if !answered {
                 task.send_answer(result, false);
             }
         });
+    }
+
+    /// As [`watch_crash`](Self::watch_crash), on a thread of a plain function.
+    fn watch_crash_blocking(&self, ending: &Ending) {
+        let seen = crash::take_seen();
+        let error = self.error(ending.clone());
+        if let Some(watch) = crash::watcher()
+            && !(seen || error.is_of_cancel() || crash::is_quit(&error))
+        {
+            let task = format!("{} {}", self.export.name, self.number);
+            futures::executor::block_on(watch.failed(task, error));
+        }
     }
 
     /// Runs `f` as this task: its scope and its name are the current ones.
@@ -405,13 +465,20 @@ impl RpcTask {
         actor::local_error(ending, Some(self.export))
     }
 
+    /// What it answers when it is dropped: a failure that was being looked at stays one.
     fn cancelled_error(&self) -> Error {
+        if let Some(ending) = self.failed.get() {
+            return self.error(ending.clone());
+        }
         let cancellation = self.cancelled.get().cloned();
         let Cancellation { by, reason } = cancellation.unwrap_or(Cancellation {
             by: None,
             reason: CancelReason::ScopeCancelled,
         });
-        self.error(Ending::Cancelled { by, reason })
+        self.error(match reason {
+            CancelReason::DebuggerQuit => DebuggerQuit::ending(),
+            _ => Ending::Cancelled { by, reason },
+        })
     }
 
     /// The task in numbers and words.

@@ -49,6 +49,9 @@ mod panics;
 mod start;
 mod tasks;
 
+// Who looks at what has failed.
+pub mod crash;
+
 // What is said during a call: contexts, and streams.
 pub mod context;
 mod dialog;

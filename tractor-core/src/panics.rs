@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
+use crate::crash::{self, DebuggerQuit};
 use crate::ending::Ending;
 
 thread_local! {
@@ -19,14 +20,30 @@ thread_local! {
 /// Runs `f`; a panic becomes [`Ending::Panicked`]. The panic hook has run by then, so the panic
 /// stands on the standard error of this process as always.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Ending> {
-    install_hook();
-    let outer = CATCHING.replace(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(f));
-    CATCHING.set(outer);
-    result.map_err(|payload| Ending::Panicked {
-        message: message(&*payload),
-        location: PLACE.take(),
+    let result = panic::catch_unwind(AssertUnwindSafe(|| during(f)));
+    result.map_err(|payload| {
+        if payload.is::<DebuggerQuit>() {
+            return DebuggerQuit::ending();
+        }
+        Ending::Panicked {
+            message: message(&*payload),
+            location: PLACE.take(),
+        }
     })
+}
+
+/// Runs `f`, whose panics somebody will catch: the hook notes their place, and has the crash watch
+/// look at them.
+pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CATCHING.set(self.0);
+        }
+    }
+    install_hook();
+    let _restore = Restore(CATCHING.replace(true));
+    f()
 }
 
 /// Notes the place of panics that [`catch`] will catch. If the user replaces the hook later, the
@@ -40,6 +57,10 @@ fn install_hook() {
                 PLACE.set(info.location().map(ToString::to_string));
             }
             previous(info);
+            if CATCHING.get() {
+                let location = info.location().map(ToString::to_string);
+                crash::look(&message(info.payload()), location);
+            }
         }));
     });
 }

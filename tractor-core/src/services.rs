@@ -27,6 +27,8 @@ impl ServiceId {
     pub const TREE: Self = Self(1);
     /// Names of actors.
     pub const REGISTRAR: Self = Self(2);
+    /// The terminal and who wants it.
+    pub const DEBUG: Self = Self(3);
 }
 
 /// Something that answers requests and takes reports, on a runtime thread: short, never waiting,

@@ -57,6 +57,8 @@ pub enum CancelReason {
     Dropped,
     /// A bound of the runtime's own has passed, such as a grace.
     Timeout,
+    /// A prompt in it was quit.
+    DebuggerQuit,
 }
 
 impl fmt::Display for CancelReason {
@@ -71,6 +73,7 @@ impl fmt::Display for CancelReason {
             Self::Signal(number) => return write!(f, "it got signal {number}"),
             Self::Dropped => "nobody waits for the result",
             Self::Timeout => "it took too long",
+            Self::DebuggerQuit => "the debugger was quit",
         })
     }
 }
