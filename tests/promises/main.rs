@@ -20,7 +20,9 @@ mod calls;
 mod refusals;
 
 // Linked tasks, and streams between actors.
+mod broken_off;
 mod contexts;
+mod pipelines;
 mod resources;
 mod streams;
 mod values;

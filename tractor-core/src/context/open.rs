@@ -1,9 +1,13 @@
 //! The caller's side: [`Portal::open_context`] and [`Portal::open_stream`].
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, ready};
 
+use pin_project_lite::pin_project;
 use tractor_ipc::{ActorId, DecodeError, codec};
 
 use super::conversation::{self, Conversation, Outcome};
@@ -83,10 +87,15 @@ impl Portal {
                 let started = codec::decode(&first).map_err(|error| bad_result(outcome, &error))?;
                 body(&context, started).await
             };
+            let block = Block {
+                body: block,
+                conversation,
+                is_over: false,
+            };
             let block = outcome.block.run(block).await;
             match block {
                 Ok(Ok(_)) => context.close_unopened_stream(),
-                _ => conversation.cancel(),
+                _ => conversation.cancel_unless_over(),
             }
             (block, context.wait_or_cancel().await)
         };
@@ -217,6 +226,36 @@ impl<In, Out, T> fmt::Debug for OpenContext<In, Out, T> {
     }
 }
 
+pin_project! {
+    /// What runs as the caller's side. Dropped before its end, it cancels the function before its
+    /// streams are dropped: nobody may take their end for one that was meant well.
+    struct Block<'a, F> {
+        #[pin]
+        body: F,
+        conversation: &'a Conversation,
+        is_over: bool,
+    }
+
+    impl<F> PinnedDrop for Block<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            if !this.is_over {
+                this.conversation.cancel_unless_over();
+            }
+        }
+    }
+}
+
+impl<F: Future> Future for Block<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let output = ready!(this.body.poll(cx));
+        *this.is_over = true;
+        Poll::Ready(output)
+    }
+}
+
 /// Has a cancel of the scope around the context cancel its block.
 fn follow_outer_scope(outcome: &Arc<Outcome>) -> Option<Registration> {
     let outer = scope::current()?;
@@ -249,8 +288,9 @@ where
         // Whoever in this actor cancelled the function's, the block has what it wanted.
         (Ok(Ok(value)), Some(far)) if conversation::is_cancelled_here(&far) => Ok(value),
         (Ok(Ok(_)), Some(far)) => Err(far.into()),
-        // That the function was cancelled says nothing beside what the block says.
-        (Ok(Err(error)), Some(far)) if far.is_of_cancel() => Err(error),
+        // That the function was cancelled, or heard that nobody reads, says nothing beside what
+        // the block says.
+        (Ok(Err(error)), Some(far)) if is_effect_of_failure(&far) => Err(error),
         (Ok(Err(error)), Some(far)) => {
             let me = current_actor()?.aid();
             let error = Error::of_block(me, "the context's block", error.into());
@@ -261,6 +301,10 @@ where
         (Err(_), Some(far)) => Err(far.into()),
         (Err(cancelled), None) => Err(cancelled_here(cancelled)?.into()),
     }
+}
+
+fn is_effect_of_failure(far: &Error) -> bool {
+    far.is_of_cancel() || conversation::is_of_stopped_stream(far)
 }
 
 fn cancelled_here(cancelled: Cancelled) -> Result<Error, Error> {
