@@ -21,6 +21,7 @@ mod chance;
 mod contexts;
 mod cut;
 mod discovery;
+mod interleavings;
 mod interrupts;
 mod links;
 mod spawning;

@@ -101,7 +101,7 @@ impl Portal {
         };
         match CancelScope::new().shield(true).run(ended).await {
             Ok((block, far)) => verdict(outcome, block, far),
-            Err(cancelled) => Err(E::from(cancelled_here(cancelled)?)),
+            Err(cancelled) => Err(E::from(cancelled_here(cancelled.into_cancellation())?)),
         }
     }
 
@@ -201,18 +201,34 @@ impl<In, Out, T> OpenContext<In, Out, T> {
 
     /// Waits for the function's end; a cancel of the block, which follows the scope around the
     /// context, cancels the function.
-    async fn wait_or_cancel(&self) -> Result<Vec<u8>, Error> {
+    async fn wait_or_cancel(&self) -> Far {
         use futures::future::{Either, select};
         let over = std::pin::pin!(self.outcome().wait());
         let cancelled = std::pin::pin!(self.outcome().block.cancelled());
         match select(over, cancelled).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right((_, over)) => {
+            Either::Left((result, _)) => Far {
+                result,
+                cut_off: None,
+            },
+            Either::Right((cancellation, over)) => {
+                let is_ours = !self.is_cancel_called();
                 self.conversation.cancel();
-                over.await
+                let result = over.await;
+                let cut_off = is_ours && result.is_err();
+                Far {
+                    result,
+                    cut_off: cut_off.then_some(cancellation),
+                }
             }
         }
     }
+}
+
+/// How the function ended.
+struct Far {
+    result: Result<Vec<u8>, Error>,
+    /// The cancel from around the context that ended it, if one did after the block.
+    cut_off: Option<Cancellation>,
 }
 
 impl<In, Out, T> fmt::Debug for OpenContext<In, Out, T> {
@@ -277,13 +293,18 @@ fn follow_outer_scope(outcome: &Arc<Outcome>) -> Option<Registration> {
 fn verdict<R, E>(
     outcome: &Outcome,
     block: Result<Result<R, E>, Cancelled>,
-    far: Result<Vec<u8>, Error>,
+    far: Far,
 ) -> Result<R, E>
 where
     E: From<Error> + Into<BoxedError>,
 {
-    let far = far.err().filter(|error| !outcome.is_wanted(error));
+    let Far { result, cut_off } = far;
+    let far = result.err().filter(|error| !outcome.is_wanted(error));
     match (block, far) {
+        (Ok(Ok(value)), None) => match cut_off {
+            Some(cancellation) => Err(cancelled_here(cancellation)?.into()),
+            None => Ok(value),
+        },
         (Ok(block), None) => block,
         // Whoever in this actor cancelled the function's, the block has what it wanted.
         (Ok(Ok(value)), Some(far)) if conversation::is_cancelled_here(&far) => Ok(value),
@@ -299,7 +320,7 @@ where
             Err(Error::several(me, both).into())
         }
         (Err(_), Some(far)) => Err(far.into()),
-        (Err(cancelled), None) => Err(cancelled_here(cancelled)?.into()),
+        (Err(cancelled), None) => Err(cancelled_here(cancelled.into_cancellation())?.into()),
     }
 }
 
@@ -307,8 +328,8 @@ fn is_effect_of_failure(far: &Error) -> bool {
     far.is_of_cancel() || conversation::is_of_stopped_stream(far)
 }
 
-fn cancelled_here(cancelled: Cancelled) -> Result<Error, Error> {
-    let Cancellation { by, reason } = cancelled.into_cancellation();
+fn cancelled_here(cancellation: Cancellation) -> Result<Error, Error> {
+    let Cancellation { by, reason } = cancellation;
     let me = current_actor()?.aid().clone();
     Ok(Error::new(me, Ending::Cancelled { by, reason }))
 }
