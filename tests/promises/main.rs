@@ -22,6 +22,8 @@ mod refusals;
 // Linked tasks, and streams between actors.
 mod broken_off;
 mod contexts;
+mod outcomes;
+mod payloads;
 mod pipelines;
 mod resources;
 mod streams;
