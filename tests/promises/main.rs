@@ -22,6 +22,7 @@ mod refusals;
 // Linked tasks, and streams between actors.
 mod broken_off;
 mod contexts;
+mod misuse;
 mod outcomes;
 mod payloads;
 mod pipelines;

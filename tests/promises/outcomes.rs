@@ -4,7 +4,7 @@
 use std::future::pending;
 
 use serde::{Deserialize, Serialize};
-use tractor::{Context, Ending, Error, Misuse, Portal, Refusal, find_actor, open_nursery};
+use tractor::{Context, Ending, Error, Portal, find_actor, open_nursery};
 
 use crate::witness::{note, tell, wait_for};
 
@@ -142,37 +142,6 @@ async fn every_holder_of_a_context_is_told_the_true_canceller() -> tractor::Resu
         for told in ours {
             assert_eq!(told.await?, "canceller");
         }
-        nursery.cancel();
-        tractor::Ok(())
-    })
-    .await
-}
-
-/// B6: on the caller's side, too, there is one stream.
-#[tractor::test]
-async fn the_caller_opens_the_stream_once() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let actor = nursery.start_actor("room").await?;
-        actor
-            .open_context(ends("stays".into()), async |ctx, _| {
-                let ends = ctx.open_stream()?;
-                let again = ctx.open_stream().expect_err("it is open");
-                assert!(
-                    matches!(
-                        again.ending(),
-                        Ending::Refused(Refusal::Misused(Misuse::StreamOpenedTwice))
-                    ),
-                    "{again}"
-                );
-                drop(ends);
-                assert!(
-                    ctx.open_stream().is_err(),
-                    "not again when it is closed, either"
-                );
-                ctx.cancel();
-                tractor::Ok(())
-            })
-            .await?;
         nursery.cancel();
         tractor::Ok(())
     })

@@ -5,15 +5,16 @@
 //! caller is told how the function ended, and who found the end of a stream has all of it.
 //! `TRACTOR_CASES` says how many cases are played, `TRACTOR_SEEDS` which.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+// One side: what it does, and what it has seen.
+mod side;
+
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
-use tractor::{Bytes, CancelScope, Context, Portal, RecvStream, SendStream, open_nursery, shield};
-use tractor_core::process::Signal;
+use tractor::{CancelScope, Context, Portal, open_nursery, shield};
 
-use crate::calls::signal_self;
+use self::side::{End, Item, Noted, Script, Seen, Step, play, seen, what_was_seen};
 use crate::chance::{Chance, give_up_after};
 use crate::contexts::nothing_runs;
 use crate::tree::{PROMPT, assert_alone, note, within};
@@ -21,213 +22,6 @@ use crate::{HANG, seeds};
 
 /// Cases that are played if nobody says how many.
 const CASES: u64 = 30;
-
-/// A number, so that the order is seen, and a load.
-type Item = (u64, Bytes);
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Step {
-    Send { items: u64, bytes: usize },
-    Recv { items: u64 },
-    Close,
-    DropReader,
-    Pause { micros: u64 },
-    Cancel,
-    KillOther,
-    KillSelf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Last {
-    Return,
-    Fail,
-    Panic,
-    Wait,
-}
-
-/// What one side does.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Script {
-    steps: Vec<Step>,
-    last: Last,
-}
-
-impl Script {
-    fn new(chance: &mut Chance, kills: bool) -> Self {
-        let steps = (0..chance.below(8)).map(|_| match chance.below(20) {
-            0..7 => Step::Send {
-                items: chance.below(300),
-                bytes: *chance.pick(&[0, 0, 10, 1000, 20_000, 60_000]),
-            },
-            7..14 => Step::Recv {
-                items: chance.below(300),
-            },
-            14 => Step::Close,
-            15 => Step::DropReader,
-            16 if kills => chance.pick(&[Step::KillOther, Step::KillSelf]).clone(),
-            17 => Step::Cancel,
-            _ => Step::Pause {
-                micros: chance.below(3000),
-            },
-        });
-        Self {
-            steps: steps.collect(),
-            last: *chance.pick(&[
-                Last::Return,
-                Last::Return,
-                Last::Fail,
-                Last::Panic,
-                Last::Wait,
-            ]),
-        }
-    }
-}
-
-/// How a side ended, as it knows itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-enum End {
-    #[default]
-    NotBegun,
-    Running,
-    Returned,
-    /// As its script says.
-    Failed,
-    Panicked,
-    /// By an error of its streams.
-    StreamFailed(String),
-    Dropped,
-}
-
-/// What a side has seen.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Seen {
-    sent: u64,
-    received: u64,
-    /// Whether it found the end behind the last item, and had not cancelled the other side.
-    found_end: bool,
-    cancelled: bool,
-    end: End,
-}
-
-/// What the side that runs in this process has seen.
-static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
-
-fn seen() -> MutexGuard<'static, Option<Seen>> {
-    SEEN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn see(change: impl FnOnce(&mut Seen)) {
-    change(seen().get_or_insert_default());
-}
-
-#[tractor::rpc]
-async fn what_was_seen() -> Seen {
-    seen().clone().unwrap_or_default()
-}
-
-/// Notes how a side ends, also if it is dropped.
-struct Noted;
-
-impl Noted {
-    fn begin() -> Self {
-        *seen() = Some(Seen {
-            end: End::Running,
-            ..Seen::default()
-        });
-        Self
-    }
-
-    fn end(self, ended: &anyhow::Result<()>) {
-        see(|seen| {
-            seen.end = match ended {
-                Ok(()) => End::Returned,
-                Err(error) if error.is::<tractor::Error>() => End::StreamFailed(error.to_string()),
-                Err(_) => End::Failed,
-            };
-        });
-    }
-}
-
-impl Drop for Noted {
-    fn drop(&mut self) {
-        see(|seen| {
-            if seen.end == End::Running {
-                seen.end = if std::thread::panicking() {
-                    End::Panicked
-                } else {
-                    End::Dropped
-                };
-            }
-        });
-    }
-}
-
-/// Plays one side. `other` is the other side's process.
-async fn play(
-    side: &str,
-    script: &Script,
-    (out, mut back): (SendStream<Item>, RecvStream<Item>),
-    cancel: &(dyn Fn() + Sync),
-    other: u32,
-) -> anyhow::Result<()> {
-    let (mut out, mut reader) = (Some(out), Some(&mut back));
-    for step in &script.steps {
-        match step {
-            Step::Send { items, bytes } => {
-                for _ in 0..*items {
-                    let Some(out) = &mut out else { break };
-                    let number = seen().as_ref().map_or(0, |seen| seen.sent);
-                    out.send((number, vec![7; *bytes].into())).await?;
-                    see(|seen| seen.sent += 1);
-                }
-            }
-            Step::Recv { items } => {
-                let Some(back) = &mut reader else { continue };
-                recv(back, *items).await?;
-            }
-            Step::Close => out = None,
-            Step::DropReader => reader = None,
-            Step::Pause { micros } => {
-                async_std::task::sleep(Duration::from_micros(*micros)).await;
-            }
-            Step::Cancel => {
-                see(|seen| seen.cancelled = true);
-                cancel();
-            }
-            Step::KillOther => kill_if_there(other),
-            Step::KillSelf => signal_self(Signal::Kill),
-        }
-    }
-    match script.last {
-        Last::Return => Ok(()),
-        Last::Fail => Err(anyhow::anyhow!("the {side} side fails")),
-        Last::Panic => panic!("the {side} side panics"),
-        Last::Wait => std::future::pending().await,
-    }
-}
-
-async fn recv(back: &mut RecvStream<Item>, items: u64) -> tractor::Result<()> {
-    for _ in 0..items {
-        match back.recv().await? {
-            Some((number, _)) => see(|seen| {
-                assert_eq!(number, seen.received, "they come in order");
-                seen.received += 1;
-            }),
-            None => {
-                see(|seen| seen.found_end = !seen.cancelled);
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn kill_if_there(pid: u32) {
-    if let Ok(process) = tractor_core::process::Process::open(pid) {
-        // It may exit in this very moment.
-        let _ = process.signal(Signal::Kill);
-    }
-}
 
 /// The callee's side.
 #[tractor::context]
