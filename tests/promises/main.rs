@@ -25,8 +25,13 @@ mod refusals;
 
 // Linked tasks, streams between actors, and what tasks of one actor share.
 mod broadcast;
+mod broken_off;
 mod clusters;
 mod contexts;
+mod misuse;
+mod outcomes;
+mod payloads;
+mod pipelines;
 mod publishing;
 mod resources;
 mod streams;

@@ -18,9 +18,11 @@ mod broken_streams;
 mod calls_and_errors;
 mod cancelling;
 mod chance;
+mod context_failures;
 mod contexts;
 mod cut;
 mod discovery;
+mod interleavings;
 mod interrupts;
 mod links;
 mod spawning;
@@ -145,15 +147,15 @@ scenarios! {
     "T16" "a context is cancelled by another task"
         contexts::t16_context_cancelled_by_another_task
     "T17 in contexts" "a cancelled context takes its children along"
-        contexts::t17_cancelled_context_takes_its_children_along
+        context_failures::t17_cancelled_context_takes_its_children_along
     "T18 in contexts" "a context with the dead ends at once"
-        contexts::t18_context_with_the_dead_ends_at_once
+        context_failures::t18_context_with_the_dead_ends_at_once
     "T19 in contexts" "a failure is not overwritten"
-        contexts::t19_context_failure_is_not_overwritten
+        context_failures::t19_context_failure_is_not_overwritten
     "T20 in contexts" "a clean-up does not mask the error"
-        contexts::t20_context_cleanup_does_not_mask_the_error
+        context_failures::t20_context_cleanup_does_not_mask_the_error
     "T30 in contexts" "a context with oneself is refused"
-        contexts::t30_context_with_oneself_is_refused
+        context_failures::t30_context_with_oneself_is_refused
     "T28 in streams" "a flooded reader holds nobody up"
         streams::t28_flooded_reader_holds_nobody_up
     "T29" "ends are opened at any time"

@@ -232,6 +232,11 @@ impl RpcTask {
         if step == Cancel::Nothing {
             return;
         }
+        if let Some(dialog) = self.dialog() {
+            // Behind a shield it would wait for items of one who sends no more.
+            let error = self.cancelled_error();
+            dialog.end(&Ended::Badly(error.clone()), Some(&error));
+        }
         self.scope.cancel_with(reason, by);
         match step {
             Cancel::Nothing => {}
@@ -292,10 +297,14 @@ impl RpcTask {
     /// Whatever of the dialog the user still has is of no use any more. Before streams are dropped
     /// with the body, whose end is then no well-meant one.
     fn end_dialog(&self) {
-        let dialog = self.dialog.get().and_then(Weak::upgrade);
-        if let Some(dialog) = dialog {
+        if let Some(dialog) = self.dialog() {
             dialog.end(&Ended::Well, None);
         }
+    }
+
+    /// What is said during the call, once that has begun.
+    fn dialog(&self) -> Option<Arc<Dialog>> {
+        self.dialog.get().and_then(Weak::upgrade)
     }
 
     fn leave(&self) {

@@ -101,10 +101,13 @@ impl Conversation {
             if let Poll::Ready(first) = self.dialog.poll_first(cx.waker()) {
                 return Poll::Ready(Ok(first));
             }
-            self.outcome.poll(cx.waker()).map(|result| {
-                let not_started = |_| misused(Misuse::NotStarted);
-                Err(result.map_or_else(|error| error, not_started))
-            })
+            let result = std::task::ready!(self.outcome.poll(cx.waker()));
+            // Both may have come between the two questions.
+            if let Poll::Ready(first) = self.dialog.poll_first(cx.waker()) {
+                return Poll::Ready(Ok(first));
+            }
+            let not_started = |_| misused(Misuse::NotStarted);
+            Poll::Ready(Err(result.map_or_else(|error| error, not_started)))
         })
         .await
     }
@@ -125,6 +128,7 @@ impl Conversation {
     }
 
     fn send_cancel(&self) {
+        self.dialog.give_up();
         let link = &self.hold.link;
         if !link.is_closed() {
             // A cancel has no payload that could be too long. It goes out behind the start.
@@ -136,7 +140,8 @@ impl Conversation {
 
 impl Drop for Conversation {
     fn drop(&mut self) {
-        if self.hold.link.leave_call(self.id).is_some() {
+        let is_running = self.hold.link.leave_call(self.id).is_some();
+        if is_running && !self.outcome.is_cancel_called() {
             self.send_cancel();
         }
         // Ends that the user still holds are of no use any more.
@@ -195,9 +200,11 @@ impl Outcome {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether an error is the effect of a cancel that this side has asked for.
+    /// Whether an error is the effect of a cancel that this side has asked for. The function may
+    /// have heard first that its stream is not read any more.
     pub(crate) fn is_wanted(&self, error: &Error) -> bool {
-        self.lock().asked_to_cancel && is_cancelled_here(error)
+        let is_effect = is_cancelled_here(error) || is_of_stopped_stream(error);
+        is_effect && self.lock().asked_to_cancel
     }
 
     /// Notes that this side wants it cancelled; tells whether that is new, and not too late.
@@ -254,4 +261,9 @@ impl Outcome {
 pub(super) fn is_cancelled_here(error: &Error) -> bool {
     let me = current_actor().ok().map(|actor| actor.aid());
     matches!(error.ending(), Ending::Cancelled { by: Some(by), .. } if Some(by) == me)
+}
+
+/// Whether an error says that nobody reads a stream any more.
+pub(super) fn is_of_stopped_stream(error: &Error) -> bool {
+    matches!(error.ending(), Ending::Refused(Refusal::StreamStopped))
 }

@@ -233,7 +233,8 @@ impl<T> Unpin for RecvStream<T> {}
 impl<T> Drop for RecvStream<T> {
     fn drop(&mut self) {
         if self.dialog.inbound.stop() && self.call.is_none() {
-            self.dialog.send(Kind::Credit, &[]);
+            // An empty grant says that nobody reads any more.
+            self.dialog.send_end(Kind::Credit);
         }
     }
 }

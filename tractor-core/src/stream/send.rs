@@ -35,7 +35,9 @@ const QUIET: Duration = Duration::from_micros(50);
 /// (1 MiB of items of 16 KiB and more) are on their way or unread; nothing else on the link waits
 /// for it.
 ///
-/// Dropping it closes the stream: the reader gets what was sent, then the end.
+/// Dropping it closes the stream: the reader gets what was sent, then the end. If it is dropped
+/// because its context's block is cancelled, or panics, the reader is told that instead; a block
+/// or function that returns an error closes its stream first.
 pub struct SendStream<T> {
     dialog: Arc<Dialog>,
     /// Credit that was drawn and not spent; below zero if the last item exceeded it.
@@ -78,7 +80,7 @@ impl<T> SendStream<T> {
     /// as it is. Closed again, nothing happens.
     pub fn close(&mut self) {
         if self.state == State::Open && self.dialog.outbound.finish() {
-            self.dialog.send(Kind::End, &[]);
+            self.dialog.send_end(Kind::End);
         }
         self.state = State::Closed;
     }
