@@ -43,5 +43,13 @@ pub mod lock;
 // What a prompt can show.
 pub mod scene;
 
+// What a prompt says.
+pub mod repl;
+
+// Where a prompt reads the source.
+pub mod sources;
+
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
+pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World};
 pub use scene::{Capture, Place, Scene, Why};
+pub use sources::{Disk, Sources};
