@@ -37,10 +37,14 @@
 
 #![forbid(unsafe_code)]
 
-// Which one request of the tree has the terminal.
+extern crate self as tractor_debug;
+
+// Which one request of the tree has the terminal, and who is not to be killed meanwhile.
+mod holds;
 pub mod lock;
 
-// What a prompt can show.
+// What a prompt can show, and values as text.
+pub mod capture;
 pub mod scene;
 
 // What a prompt says.
@@ -49,7 +53,30 @@ pub mod repl;
 // Where a prompt reads the source.
 pub mod sources;
 
+// The actor's half: how a prompt is asked for, and its conversation.
+mod macros;
+pub mod pause;
+mod session;
+mod this_actor;
+
+// What is said between the halves, and counted on the way.
+mod message;
+pub mod service;
+
+// The root's half, and the terminal that it gives out.
+pub mod desk;
+mod editor;
+pub mod terminal;
+
+pub use desk::{Desk, Tree};
+pub use editor::be_editor_if_asked;
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
+pub use pause::{
+    arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
+    scene_of,
+};
 pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World};
 pub use scene::{Capture, Place, Scene, Why};
+pub use service::DebugService;
 pub use sources::{Disk, Sources};
+pub use terminal::{NoTerminal, Read, Settings, Terminal};

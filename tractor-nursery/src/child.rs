@@ -19,6 +19,7 @@ use tractor_core::{CancelReason, Cancellation, Contact, Ending, Error, current_a
 use tractor_ipc::{ActorId, Address, CloseReason, Kind, codec};
 
 use crate::child_main::LINK_LOST;
+use crate::debugger;
 use crate::ladder::{Action, Event, Ladder, Rung, Rungs};
 use crate::nursery::Inner;
 use crate::place;
@@ -163,6 +164,11 @@ impl Child {
             Rung::Terminated | Rung::Killed => Condition::Killed,
             Rung::Gone => Condition::Gone,
         }
+    }
+
+    /// So many requests for the terminal are below it now.
+    pub(crate) fn holds(self: &Arc<Self>, count: u32) {
+        self.handle(Event::HoldChanged(count));
     }
 
     fn handle(self: &Arc<Self>, event: Event) {
@@ -522,6 +528,7 @@ impl LinkOwner for ChildLink {
             }
         }
         child.handle(Event::LinkClosed);
+        debugger::child_lost(&child.aid);
         child.conclude();
     }
 

@@ -9,26 +9,32 @@ use tractor_ipc::ActorId;
 /// Everybody below an actor, with who started whom.
 #[derive(Debug, Default)]
 pub(crate) struct Descendants {
-    parents: BTreeMap<ActorId, ActorId>,
+    by_id: BTreeMap<ActorId, Descendant>,
+}
+
+#[derive(Debug)]
+struct Descendant {
+    parent: ActorId,
+    pid: u32,
 }
 
 impl Descendants {
-    /// `parent` has started `aid`.
-    pub(crate) fn spawned(&mut self, aid: ActorId, parent: ActorId) {
-        self.parents.insert(aid, parent);
+    /// `parent` has started `aid` as the process `pid`.
+    pub(crate) fn spawned(&mut self, aid: ActorId, pid: u32, parent: ActorId) {
+        self.by_id.insert(aid, Descendant { parent, pid });
     }
 
     /// `aid` is gone and reaped; what it started may still be there.
     pub(crate) fn gone(&mut self, aid: &ActorId) {
-        self.parents.remove(aid);
+        self.by_id.remove(aid);
     }
 
     pub(crate) fn contains(&self, aid: &ActorId) -> bool {
-        self.parents.contains_key(aid)
+        self.by_id.contains_key(aid)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.parents.is_empty()
+        self.by_id.is_empty()
     }
 
     /// Everybody that `aid` has started, directly or not, and that is not gone.
@@ -37,12 +43,22 @@ impl Descendants {
         let mut next = Some(aid.clone());
         let mut at = 0;
         while let Some(parent) = next {
-            let children = self.parents.iter().filter(|(_, of)| **of == parent);
+            let children = self.by_id.iter().filter(|(_, of)| of.parent == parent);
             below.extend(children.map(|(child, _)| child.clone()));
             next = below.get(at).cloned();
             at += 1;
         }
         below
+    }
+
+    /// Those that `aid` has started, each on a line of its own, with those below it further in.
+    pub(crate) fn draw_below(&self, aid: &ActorId, indent: usize, out: &mut String) {
+        let children = self.by_id.iter().filter(|(_, of)| of.parent == *aid);
+        for (child, Descendant { pid, .. }) in children {
+            let name = child.name();
+            out.push_str(&format!("{:indent$}{name} (pid {pid})\n", ""));
+            self.draw_below(child, indent + 2, out);
+        }
     }
 }
 
@@ -55,8 +71,11 @@ mod tests {
         let aid = |name: &str| ActorId::new(name, 1);
         let mut all = Descendants::default();
         for (child, parent) in [("b", "a"), ("c", "b"), ("d", "c"), ("x", "y")] {
-            all.spawned(aid(child), aid(parent));
+            all.spawned(aid(child), 7, aid(parent));
         }
+        let mut drawn = String::new();
+        all.draw_below(&aid("a"), 2, &mut drawn);
+        assert_eq!(drawn, "  b (pid 7)\n    c (pid 7)\n      d (pid 7)\n");
         assert_eq!(all.below(&aid("a")), [aid("b"), aid("c"), aid("d")]);
         all.gone(&aid("b"));
         assert_eq!(all.below(&aid("b")), [aid("c"), aid("d")]);

@@ -60,6 +60,9 @@ pub mod root;
 mod runtime;
 mod signals;
 
+// What the debugger asks of it.
+mod debugger;
+
 // Tests whose body is a root.
 mod testing;
 

@@ -14,6 +14,7 @@ use tractor_core::actor::Owner;
 use tractor_core::io::link::Link;
 use tractor_ipc::ActorId;
 
+use crate::debugger;
 use crate::nursery::{Inner, NurseryStatistics};
 
 static NURSERIES: Mutex<Map> = Mutex::new(Map {
@@ -73,6 +74,14 @@ pub(crate) fn population() -> usize {
     all().iter().map(|inner| inner.population()).sum()
 }
 
+/// So many requests for the terminal are below this child now.
+pub(crate) fn holds_changed(child: &ActorId, count: u32) {
+    let child = all().iter().find_map(|inner| inner.child(child));
+    if let Some(child) = child {
+        child.holds(count);
+    }
+}
+
 /// Kills every child.
 pub(crate) fn kill_all(cancellation: &Cancellation) {
     for inner in all() {
@@ -93,6 +102,7 @@ pub(crate) struct Nurseries;
 
 impl Owner for Nurseries {
     fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
+        debugger::closing();
         for inner in all() {
             inner.cancel(cancellation, remaining);
             // Also where the block runs outside of the actor's own scope, in a task or a thread.

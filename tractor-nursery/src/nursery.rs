@@ -437,9 +437,17 @@ impl Inner {
 
     /// The link to a child of it.
     pub(crate) fn link_to_child(&self, aid: &ActorId) -> Option<Arc<Link>> {
+        self.child(aid)?.link().cloned()
+    }
+
+    /// A child of it.
+    pub(crate) fn child(&self, aid: &ActorId) -> Option<Arc<Child>> {
         let state = self.lock();
-        let child = state.children.values().find(|child| &child.aid == aid)?;
-        child.link().cloned()
+        state
+            .children
+            .values()
+            .find(|child| &child.aid == aid)
+            .cloned()
     }
 
     /// How many children there are or will be.

@@ -13,8 +13,8 @@ use tractor_core::portal::CANCEL_WITHIN;
 use tractor_core::process::{self, build_id};
 use tractor_core::services::ServiceId;
 use tractor_core::{
-    Actor, CancelReason, Cancellation, Contact, Ending, Error, exports, fault, rt, runtime_vars,
-    scope,
+    Actor, CancelReason, Cancellation, Contact, Ending, Error, crash, exports, fault, rt,
+    runtime_vars, scope,
 };
 use tractor_discovery::Registrar;
 use tractor_ipc::{ActorId, TreeId, TreeSecret};
@@ -22,7 +22,7 @@ use tractor_ipc::{ActorId, TreeId, TreeSecret};
 use crate::options::Options;
 use crate::place::Place;
 use crate::tree::Tree;
-use crate::{child_main, entry, runtime, signals};
+use crate::{child_main, debugger, entry, runtime, signals};
 
 /// Runs `body` as the root of a tree of actors, and returns when every process of the tree is
 /// reaped.
@@ -49,6 +49,7 @@ where
 {
     // In a child too: its own children come the same way.
     entry::note_main();
+    tractor_debug::be_editor_if_asked();
     if let Some(boot) = process::detect() {
         let begun = child_main::begin(boot);
         child_main::fail(&format!(
@@ -67,15 +68,17 @@ where
 {
     let root = Root::start(options, tree)?;
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        rt::block_on(Gathering::new(root.actor.scope().run(body())))
+        crash::watched(|| {
+            let body = debugger::watched(body());
+            rt::block_on(Gathering::new(root.actor.scope().run(body)))
+        })
     }));
     root.end();
     match result {
         Ok(Ok(result)) => result,
         Ok(Err(cancelled)) => {
-            let Cancellation { by, reason } = cancelled.into_cancellation();
-            let error = Error::new(root.actor.aid().clone(), Ending::Cancelled { by, reason });
-            Err(E::from(error))
+            let cancellation = cancelled.into_cancellation();
+            Err(E::from(crash::cancelled_error(root.actor, cancellation)))
         }
         Err(panic) => std::panic::resume_unwind(panic),
     }
@@ -166,6 +169,7 @@ impl Root {
         self.registrar.close();
         self.actor.stop_listening();
         drop(sockets().take());
+        debugger::close();
         if let Some(signal) = signals::first() {
             signals::raise_again(signal);
         }

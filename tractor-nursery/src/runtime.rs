@@ -7,6 +7,7 @@ use std::task::Poll;
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Ending, Error, Refusal, current_actor};
 
+use crate::debugger;
 use crate::nurseries::{self, Nurseries};
 use crate::options::Limits;
 use crate::tree::{Tree, TreeService};
@@ -34,6 +35,7 @@ pub(crate) fn runtime() -> Result<&'static Runtime, Error> {
 /// Begins to keep it.
 pub(crate) fn install(actor: &Actor, tree: Arc<Tree>, limits: Limits) {
     actor.serve(ServiceId::TREE, Arc::new(TreeService(tree.clone())));
+    debugger::install(actor, &tree);
     actor.set_owner(Box::new(Nurseries));
     // An actor is installed once in a process.
     let _ = RUNTIME.set(Runtime { tree, limits });

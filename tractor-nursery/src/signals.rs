@@ -16,7 +16,7 @@ use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
-use crate::{nurseries, root};
+use crate::{debugger, nurseries, root};
 
 /// How much time the tree has after the second signal.
 const SECOND_WITHIN: Duration = Duration::from_millis(500);
@@ -53,6 +53,12 @@ pub(crate) fn raise_again(signal: i32) {
 }
 
 fn received(signal: i32) {
+    if signal == SIGINT && debugger::interrupted() {
+        return;
+    }
+    if signal == SIGTERM {
+        debugger::shut();
+    }
     let _ = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     let Ok(actor) = current_actor() else { return };
     let cancellation = Cancellation {

@@ -20,6 +20,7 @@ use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal, current_actor}
 use tractor_discovery::{Entry, Registrar};
 use tractor_ipc::{ActorId, codec};
 
+use crate::debugger;
 use crate::descendants::Descendants;
 use crate::place;
 
@@ -113,6 +114,16 @@ impl Tree {
         );
     }
 
+    /// Everybody, each on a line of its own, below who started it.
+    pub(crate) fn draw(&self) -> String {
+        let Ok(actor) = current_actor() else {
+            return String::new();
+        };
+        let mut drawn = format!("{} (pid {})\n", actor.name(), std::process::id());
+        self.lock().below.draw_below(actor.aid(), 2, &mut drawn);
+        drawn
+    }
+
     /// Whether nobody is below; otherwise `waker` is woken when that may have changed.
     pub(crate) fn is_empty(&self, waker: &Waker) -> bool {
         let mut state = self.lock();
@@ -150,7 +161,7 @@ impl Tree {
     fn handle(self: &Arc<Self>, from: Option<&Arc<Link>>, report: Report) {
         match report {
             Report::Spawned { aid, pid, parent } => {
-                self.lock().below.spawned(aid.clone(), parent);
+                self.lock().below.spawned(aid.clone(), pid, parent);
                 // Our own children have owners here that watch them.
                 if from.is_some() && self.registrar.is_some() {
                     self.watch(aid, pid);
@@ -201,6 +212,7 @@ impl Tree {
                 place::remove_socket(&address);
             }
         }
+        debugger::actor_gone(aid);
         let mut state = self.lock();
         state.below.gone(aid);
         let watched = state.watched.remove(aid);

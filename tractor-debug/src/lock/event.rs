@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tractor_ipc::ActorId;
 
 /// Who asks: an actor, and the number that tells its requests apart.
 ///
 /// Two tasks of one actor are two requests, so that there is no lock per process which one of its
 /// tasks could hold against another. An actor never uses a number again.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId {
     /// The actor, in its incarnation.
     pub actor: ActorId,
@@ -21,7 +22,7 @@ pub struct RequestId {
 /// Whatever a prompt sends carries it, and what carries another than the lock
 /// [admits](super::Lock::admits) is dropped: a holder that is cut off may believe for long that
 /// it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lease(
     /// The number itself, as it travels.
     pub u64,
@@ -97,12 +98,27 @@ pub enum Action {
 }
 
 /// Why a request is not granted. Whoever asked prints its report instead of a prompt and goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    thiserror::Error,
+)]
 pub enum Refusal {
     /// The tree is ending.
+    #[error("the tree is ending")]
     Closing,
     /// There is no terminal, or it is gone.
+    #[error("the root has no terminal")]
     NoTerminal,
     /// [`WAITING_MAX`](super::WAITING_MAX) requests wait already.
+    #[error("too many wait for the terminal")]
     TooMany,
 }

@@ -233,7 +233,7 @@ impl View {
     }
 
     fn go(&mut self, stops: &[Option<usize>], count: usize, end: &str, stage: Stage<'_>) -> String {
-        match stops.get(count.saturating_sub(1)).or(stops.last()) {
+        match stops.get(count.saturating_sub(1)).or_else(|| stops.last()) {
             Some(_) if count == 0 => self.show_frame(stage),
             Some(stop) => {
                 self.look_at(*stop);

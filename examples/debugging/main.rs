@@ -1,0 +1,45 @@
+//! Programs to be looked into: breakpoints and crashes in the root and in actors below it.
+//!
+//! Run one with `cargo run --example debugging NAME`, in a terminal: every prompt opens there, one
+//! at a time. `help` tells what it knows, `c` goes on. Without a name it lists them.
+//!
+//! There is no stored output, because they are conversations: `tests/terminal` has them, through
+//! a terminal of its own.
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+mod multi_subactors;
+mod root_actor_breakpoint;
+mod root_actor_breakpoint_forever;
+mod root_actor_error;
+mod subactor_breakpoint;
+mod subactor_error;
+
+type Main = fn() -> tractor::Result<()>;
+
+const PROGRAMS: [(&str, Main); 6] = [
+    ("multi_subactors", multi_subactors::main),
+    ("root_actor_breakpoint", root_actor_breakpoint::main),
+    (
+        "root_actor_breakpoint_forever",
+        root_actor_breakpoint_forever::main,
+    ),
+    ("root_actor_error", root_actor_error::main),
+    ("subactor_breakpoint", subactor_breakpoint::main),
+    ("subactor_error", subactor_error::main),
+];
+
+pub(crate) fn main() -> tractor::Result<()> {
+    let wanted = std::env::args().nth(1);
+    let found = PROGRAMS
+        .iter()
+        .find(|(name, _)| Some(*name) == wanted.as_deref());
+    let Some((_, program)) = found else {
+        println!("Programs to look into; run one with `cargo run --example debugging NAME`:");
+        for (name, _) in PROGRAMS {
+            println!("  {name}");
+        }
+        return tractor::Ok(());
+    };
+    program()
+}

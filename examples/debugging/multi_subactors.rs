@@ -1,0 +1,42 @@
+//! Four actors at once, two of them below a third: one breaks for ever, two fail.
+
+use tractor::prelude::*;
+
+#[derive(Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("name '{0}' is not defined")]
+struct NameError(String);
+
+#[tractor::rpc]
+async fn name_error() -> Result<(), NameError> {
+    Err(NameError("doggypants".to_owned()))
+}
+
+#[tractor::rpc]
+async fn breakpoint_forever() {
+    for round in 0_u64.. {
+        tractor::breakpoint!(round).await;
+    }
+}
+
+/// Starts one below it that fails.
+#[tractor::rpc]
+async fn spawn_error() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        nursery.run_in_actor("name_error_1", name_error()).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::main(debug_mode)]
+pub(crate) async fn main() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        nursery
+            .run_in_actor("breakpoint_forever", breakpoint_forever())
+            .await?;
+        nursery.run_in_actor("name_error", name_error()).await?;
+        nursery.run_in_actor("spawn_error", spawn_error()).await?;
+        Ok(())
+    })
+    .await
+}

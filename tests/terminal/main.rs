@@ -1,0 +1,3 @@
+//! Prompts, through a terminal of their own.
+
+fn main() {}

@@ -1,0 +1,198 @@
+//! How a prompt is asked for: by the code itself, and by what has failed.
+
+use std::backtrace::Backtrace;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use futures::executor::block_on;
+use futures::future::{BoxFuture, FutureExt};
+use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
+use tractor_core::{Ending, Error, UserError, current_actor};
+use tractor_ipc::ActorId;
+
+use crate::scene::{Capture, Place, Scene, Why};
+use crate::session::{Verdict, converse};
+
+/// Whether this actor is in debug mode.
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// Puts this actor in debug mode, for as long as it lives: breakpoints pause, and what fails has a
+/// prompt before it goes on.
+pub fn arm() {
+    ARMED.store(true, Ordering::Relaxed);
+    crash::watch(Arc::new(Watch));
+}
+
+/// Whether this actor is in debug mode.
+#[inline]
+pub fn is_armed() -> bool {
+    ARMED.load(Ordering::Relaxed)
+}
+
+/// Opens a prompt here. Without debug mode it does nothing.
+///
+/// The macro `breakpoint!` of the facade does the same, and shows values and the place.
+///
+/// # Cancellation
+///
+/// With `shield` the request outlasts a cancel of the task, and of the tree; without, a cancel
+/// withdraws it. An open prompt is not cancelled either way.
+#[track_caller]
+pub fn pause(shield: bool) -> impl Future<Output = ()> + Send {
+    let caller = std::panic::Location::caller();
+    let scene = is_armed().then(|| {
+        let place = Place {
+            file: caller.file().to_owned(),
+            line: caller.line(),
+            module: String::new(),
+            manifest_dir: None,
+        };
+        Box::new(scene_of(Some(place), Vec::new()))
+    });
+    paused(scene, shield)
+}
+
+/// Opens a prompt that shows an error, after it has happened. Without debug mode it does nothing.
+///
+/// # Cancellation
+///
+/// As [`pause`] without a shield.
+pub async fn post_mortem(error: &(dyn StdError + Send + Sync + 'static)) {
+    if is_armed() {
+        post_mortem_at(error, Box::new(scene_of(None, Vec::new()))).await;
+    }
+}
+
+/// What `pm!` expands to: the same at a place, with values.
+#[doc(hidden)]
+pub async fn post_mortem_at(error: &(dyn StdError + Send + Sync + 'static), scene: Box<Scene>) {
+    let mut scene = *scene;
+    scene.why = Why::Crash;
+    scene.error = Some(described(error));
+    converse(scene, false).await;
+}
+
+/// The scene of the task that runs on this thread.
+#[doc(hidden)]
+pub fn scene_of(place: Option<Place>, captures: Vec<Capture>) -> Scene {
+    let running = Running::here();
+    let aid = current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone());
+    Scene {
+        actor: aid,
+        pid: std::process::id(),
+        task: running.name().map(ToOwned::to_owned),
+        why: Why::Pause,
+        place,
+        captures,
+        error: None,
+        backtrace: Some(Backtrace::force_capture().to_string()),
+    }
+}
+
+/// What `breakpoint!` expands to: pauses if there is a scene.
+#[doc(hidden)]
+pub async fn paused(scene: Option<Box<Scene>>, shield: bool) {
+    let Some(scene) = scene else { return };
+    let running = Running::here();
+    if converse(*scene, shield).await == Verdict::Quit {
+        running.quit();
+        // The cancel drops it here, unless the code shields itself.
+        if let Some(scope) = tractor_core::scope::current() {
+            scope.cancelled().await;
+        }
+    }
+}
+
+/// What `breakpoint_sync!` expands to.
+#[doc(hidden)]
+pub fn paused_sync(scene: Option<Box<Scene>>) {
+    let Some(scene) = scene else { return };
+    if block_on(converse(*scene, false)) == Verdict::Quit {
+        std::panic::resume_unwind(Box::new(DebuggerQuit));
+    }
+}
+
+/// The root's main has failed: a prompt before that is the end of the tree.
+pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
+    let error = described(error);
+    if is_armed() && !error.is_of_cancel() && !crash::is_quit(&error) {
+        converse(crashed(None, error), true).await;
+    }
+}
+
+/// An error of any type as one of the tree's.
+#[doc(hidden)]
+pub fn described(error: &(dyn StdError + Send + Sync + 'static)) -> Error {
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return error.clone();
+    }
+    let aid = current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone());
+    let described = UserError::describe("an error", error);
+    Error::new(aid, Ending::Failed(Box::new(described)))
+}
+
+fn crashed(task: Option<String>, error: Error) -> Scene {
+    let mut scene = scene_of(None, Vec::new());
+    scene.why = Why::Crash;
+    scene.task = task;
+    scene.error = Some(error);
+    // It is that of the runtime, long after.
+    scene.backtrace = None;
+    scene
+}
+
+/// Opens prompts for what fails.
+struct Watch;
+
+impl CrashWatch for Watch {
+    fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()> {
+        let scene = crashed(Some(task), error);
+        async move {
+            converse(scene, false).await;
+        }
+        .boxed()
+    }
+
+    fn panicking(&self, task: Option<String>, message: String, location: Option<String>) {
+        let mut scene = scene_of(location.as_deref().and_then(place), Vec::new());
+        scene.why = Why::Crash;
+        scene.task = task;
+        let ending = Ending::Panicked { message, location };
+        scene.error = Some(Error::new(scene.actor.clone(), ending));
+        // Off this thread: a panic of anything here would end the process.
+        let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
+        match prompt.spawn(|| block_on(converse(scene, true))) {
+            // What became of it is told there.
+            Ok(prompt) => drop(prompt.join()),
+            Err(error) => log::error!("no prompt for a panic: {error}"),
+        }
+    }
+}
+
+/// The place in a panic's location, `file:line:column`.
+fn place(location: &str) -> Option<Place> {
+    let mut parts = location.rsplitn(3, ':');
+    let _column = parts.next()?;
+    let line = parts.next()?.parse().ok()?;
+    let file = parts.next()?.to_owned();
+    Some(Place {
+        file,
+        line,
+        module: String::new(),
+        manifest_dir: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_taken_apart_from_its_end() {
+        let place = place("C:odd/src/main.rs:10:5").unwrap();
+        assert_eq!((&*place.file, place.line), ("C:odd/src/main.rs", 10));
+        assert_eq!(super::place("nowhere"), None);
+    }
+}

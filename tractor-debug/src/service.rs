@@ -1,0 +1,107 @@
+//! [`DebugService`]: what every actor does for the debugger, whether it is debugged or not: it
+//! counts who below it wants the terminal, and passes that on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tractor_core::current_actor;
+use tractor_core::io::link::Link;
+use tractor_core::services::{self, Responder, Service, ServiceId};
+use tractor_core::{Ending, Refusal};
+use tractor_ipc::{ActorId, codec};
+
+use crate::desk::Desk;
+use crate::holds::Holds;
+use crate::lock::Event;
+use crate::message::{Ask, Report};
+
+/// Told how many requests there are below a child whenever that changes.
+type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
+
+/// What every actor does for the debugger.
+pub struct DebugService {
+    holds: Mutex<Holds>,
+    on_hold: OnHold,
+    /// In the root only.
+    desk: Option<Arc<Desk>>,
+}
+
+impl DebugService {
+    /// Makes that of an actor. `on_hold` is told how many requests there are below a child whenever
+    /// that changes, on a runtime thread; while it is not zero the child must not be killed for the
+    /// passing of time.
+    pub fn new(
+        on_hold: impl Fn(&ActorId, u32) + Send + Sync + 'static,
+        desk: Option<Arc<Desk>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            holds: Mutex::default(),
+            on_hold: Box::new(on_hold),
+            desk,
+        })
+    }
+
+    /// The link to a child is gone: what came up through it is taken back on its behalf.
+    pub fn child_lost(&self, child: &ActorId) {
+        let lost = self.holds().lost(child);
+        for request in lost {
+            report(&Report::Release(request));
+        }
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        // Its changes are single calls of collections.
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self, child: Option<&ActorId>, report: Report) {
+        let count = child.and_then(|child| match &report {
+            Report::Hold(request) => Some((child, self.holds().hold(child, request.clone()))),
+            Report::Release(request) => {
+                let count = self.holds().release(child, request)?;
+                Some((child, count))
+            }
+        });
+        if let Some((child, count)) = count {
+            (self.on_hold)(child, count);
+        }
+        let Some(desk) = &self.desk else { return };
+        match report {
+            Report::Hold(request) => desk.tell(Event::HoldArrived(request)),
+            Report::Release(request) => desk.released(request),
+        }
+    }
+}
+
+impl Service for DebugService {
+    fn request(&self, payload: &[u8], responder: Responder) {
+        match (services::decode::<Ask>(payload), &self.desk) {
+            (Ok(ask), Some(desk)) => desk.asked(ask, responder),
+            (Ok(_), None) => {
+                responder.fail(Ending::Refused(Refusal::UnknownExport));
+            }
+            (Err(reason), _) => responder.fail(Ending::Refused(Refusal::BadArguments(reason))),
+        }
+    }
+
+    fn report(&self, from: Option<&Arc<Link>>, payload: &[u8]) -> Result<(), String> {
+        let report = services::decode(payload)?;
+        self.heard(from.and_then(|link| link.peer()), report);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for DebugService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DebugService")
+            .field("holds", &*self.holds())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells this actor and all above it.
+pub(crate) fn report(report: &Report) {
+    if let Ok(actor) = current_actor() {
+        let payload = codec::encode(report).expect("names and numbers always encode");
+        actor.report(ServiceId::DEBUG, &payload);
+    }
+}

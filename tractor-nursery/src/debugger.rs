@@ -1,0 +1,124 @@
+//! What the debugger asks of the crate that owns the processes: that nobody is killed who is at a
+//! prompt, and to see and end the tree. And what it is told: who is gone, and that the tree ends.
+
+use std::sync::{Arc, OnceLock};
+
+use tractor_core::runtime_vars::{self, runtime_var};
+use tractor_core::services::ServiceId;
+use tractor_core::{Actor, CancelReason, Cancellation, Error};
+use tractor_debug::{DebugService, Desk, Settings};
+use tractor_ipc::ActorId;
+
+use crate::tree::Tree;
+use crate::{nurseries, root};
+
+/// What this actor does for the debugger.
+struct Debugger {
+    service: Arc<DebugService>,
+    /// In the root.
+    desk: Option<Arc<Desk>>,
+}
+
+static DEBUGGER: OnceLock<Debugger> = OnceLock::new();
+
+/// Begins to serve the debugger, and arms this actor if it is to be in debug mode.
+pub(crate) fn install(actor: &Actor, tree: &Arc<Tree>) {
+    let is_root = actor.is_root();
+    let desk = is_root.then(|| {
+        let settings = Settings {
+            tree: actor.identity().tree,
+            arguments: std::env::args_os().skip(1).collect(),
+            ..Settings::default()
+        };
+        Desk::new(WholeTree(tree.clone()), settings)
+    });
+    let service = DebugService::new(nurseries::holds_changed, desk.clone());
+    actor.serve(ServiceId::DEBUG, service.clone());
+    // An actor is installed once in a process.
+    let _ = DEBUGGER.set(Debugger { service, desk });
+    if let Ok(Some(true)) = runtime_var::<bool>(runtime_vars::DEBUG_MODE) {
+        tractor_debug::arm();
+    }
+}
+
+/// The link to a child is gone.
+pub(crate) fn child_lost(child: &ActorId) {
+    if let Some(debugger) = DEBUGGER.get() {
+        debugger.service.child_lost(child);
+    }
+}
+
+/// An actor of the tree has ended and is reaped.
+pub(crate) fn actor_gone(aid: &ActorId) {
+    if let Some(desk) = desk() {
+        desk.actor_gone(aid);
+    }
+}
+
+/// This actor is being cancelled.
+pub(crate) fn closing() {
+    if let Some(desk) = desk() {
+        desk.closing();
+    }
+}
+
+/// Nobody is to be asked any more.
+pub(crate) fn shut() {
+    if let Some(desk) = desk() {
+        desk.shut();
+    }
+}
+
+/// The root is about to return: the terminal is as it was when this does.
+pub(crate) fn close() {
+    if let Some(desk) = desk() {
+        desk.close();
+    }
+}
+
+/// Whether a SIGINT of the root was for a prompt.
+pub(crate) fn interrupted() -> bool {
+    desk().is_some_and(|desk| desk.interrupted())
+}
+
+fn desk() -> Option<&'static Arc<Desk>> {
+    DEBUGGER.get()?.desk.as_ref()
+}
+
+/// The root's main: in debug mode its failure has a prompt before anything ends because of it.
+pub(crate) async fn watched<T, E>(body: impl Future<Output = Result<T, E>>) -> Result<T, E>
+where
+    E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let result = body.await;
+    if !tractor_debug::is_armed() {
+        return result;
+    }
+    match result {
+        Ok(value) => Ok(value),
+        Err(error) => {
+            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+            tractor_debug::main_failed(&*error).await;
+            // Of a type of its own it comes back as what was in it.
+            Err(E::from(tractor_debug::described(&*error)))
+        }
+    }
+}
+
+/// The tree, as the prompt sees it.
+struct WholeTree(Arc<Tree>);
+
+impl tractor_debug::Tree for WholeTree {
+    fn draw(&self) -> String {
+        self.0.draw()
+    }
+
+    fn kill(&self) {
+        let cancellation = Cancellation {
+            by: None,
+            reason: CancelReason::Asked,
+        };
+        nurseries::kill_all(&cancellation);
+        root::end_by_force(signal_hook::consts::SIGTERM);
+    }
+}
