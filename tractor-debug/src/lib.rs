@@ -40,8 +40,16 @@
 // Which one request of the tree has the terminal.
 pub mod lock;
 
+// The owner of the terminal, in the root.
+pub mod terminal;
+
+// The line editor, a process of its own.
+mod editor;
+
 // What a prompt can show.
 pub mod scene;
 
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
+pub use editor::be_editor_if_asked;
+pub use terminal::{NoTerminal, Read, Settings, Terminal};
 pub use scene::{Capture, Place, Scene, Why};
