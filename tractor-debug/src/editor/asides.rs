@@ -1,0 +1,159 @@
+//! [`Asides`]: lines of the runtime that come while a line is being read.
+//!
+//! The library prints such lines itself, but does not tell when it has, and forgets those that
+//! come too late. Here they wait until the prompt is drawn the next time and are drawn with it, in
+//! one write; the library's own printer is only used to have that happen now.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustyline::ExternalPrinter;
+
+use super::Answers;
+use super::wire::Answer;
+
+/// Lines that wait to be shown, and who may show them.
+pub(super) struct Asides {
+    state: Mutex<State>,
+    terminal: Arc<File>,
+    answers: Answers,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reading: Reading,
+    text: String,
+    last: Option<u64>,
+}
+
+/// Who writes to the terminal now.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Reading {
+    /// Nobody.
+    #[default]
+    Nothing,
+    /// The library, which draws what waits above its prompt.
+    Edited,
+    /// The user, in a line that the terminal keeps itself.
+    Plain(String),
+}
+
+impl Asides {
+    pub(super) fn new(terminal: Arc<File>, answers: Answers) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            terminal,
+            answers,
+        })
+    }
+
+    /// Shows a line, or keeps it for the next drawing of the prompt; whether it is kept.
+    pub(super) fn say(&self, number: u64, line: String) -> bool {
+        let mut state = self.state();
+        state.text.push_str(&line);
+        state.text.push('\n');
+        state.last = Some(number);
+        match &state.reading {
+            Reading::Edited => return true,
+            Reading::Plain(prompt) => {
+                // What was typed stays with the terminal, and counts.
+                state.text = format!("\n{}{prompt}", state.text);
+            }
+            Reading::Nothing => {}
+        }
+        self.show(state);
+        false
+    }
+
+    /// From now on lines wait until the prompt is drawn.
+    pub(super) fn begin_read(&self, prompt: &str, is_edited: bool) {
+        let mut state = self.state();
+        state.reading = if is_edited {
+            Reading::Edited
+        } else {
+            Reading::Plain(prompt.to_owned())
+        };
+    }
+
+    /// From now on lines are shown at once, and so are those that waited.
+    pub(super) fn end_read(&self) {
+        let mut state = self.state();
+        state.reading = Reading::Nothing;
+        self.show(state);
+    }
+
+    /// What is to be drawn above the prompt, if anything.
+    pub(super) fn take(&self) -> Option<String> {
+        let mut state = self.state();
+        let last = state.last.take()?;
+        let text = std::mem::take(&mut state.text);
+        drop(state);
+        self.tell(last);
+        Some(text)
+    }
+
+    /// Ctrl-C came as a signal. While a line is edited it was for somebody else.
+    pub(super) fn interrupted(&self) {
+        if let Reading::Plain(prompt) = &self.state().reading {
+            self.write(&format!("\n{prompt}"));
+        }
+    }
+
+    /// Prints a line of the editor's own. Not while a line is read.
+    pub(super) fn print(&self, line: &str) {
+        self.write(&format!("{line}\n"));
+    }
+
+    fn show(&self, mut state: MutexGuard<'_, State>) {
+        let Some(last) = state.last.take() else { return };
+        let text = std::mem::take(&mut state.text);
+        // The lock is kept, so that a later line is not shown before this one.
+        self.write(&text);
+        drop(state);
+        self.tell(last);
+    }
+
+    fn write(&self, text: &str) {
+        // Whoever reads the line finds out that the terminal is gone.
+        let _ = (&*self.terminal).write_all(text.as_bytes());
+    }
+
+    fn tell(&self, number: u64) {
+        // Without a root this process is about to end.
+        let _ = self.answers.send(&Answer::Said { number });
+    }
+
+    fn is_edited(&self) -> bool {
+        self.state().reading == Reading::Edited
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has the prompt drawn again whenever a line waits, on a thread of its own: the library's printer
+/// blocks while no line is read.
+pub(super) fn wake_reader(
+    asides: Arc<Asides>,
+    woken: Receiver<()>,
+    mut printer: impl ExternalPrinter + Send + 'static,
+) -> io::Result<()> {
+    thread::Builder::new()
+        .name("editor-wake".into())
+        .spawn(move || {
+            for () in woken {
+                if asides.is_edited() && printer.print(NOTHING.to_owned()).is_err() {
+                    return;
+                }
+            }
+        })?;
+    Ok(())
+}
+
+/// What has to be printed if nothing is: one line up, and the end of a line, without which the
+/// library would add one.
+const NOTHING: &str = "\x1b[A\n";

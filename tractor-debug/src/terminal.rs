@@ -1,0 +1,228 @@
+//! [`Terminal`]: the one terminal of a tree, and who may read and write it.
+//!
+//! A thread of its own owns it, in the root and nowhere else. It gives out a prompt at a time, each
+//! for a [`Lease`] of the lock, and can take it away at any moment, because the line is read by
+//! another process, which it kills then. It knows neither actors nor what a line means.
+
+// The terminal as a device: its settings, its foreground, what is written.
+mod device;
+
+// The line editor as its owner sees it.
+mod remote;
+
+// The thread that owns the terminal.
+mod owner;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use rustix::event::{EventfdFlags, eventfd};
+use tractor_ipc::TreeId;
+
+use self::device::Device;
+use self::owner::{Command, Owner, PendingRead};
+use crate::editor::history;
+use crate::lock::Lease;
+
+/// The terminal of this process. Dropping it ends a read in progress and puts the terminal back as
+/// it was.
+///
+/// Its functions return at once; what they ask for is done by a thread, in the order in which they
+/// are called.
+///
+/// # Examples
+///
+/// A program that was started without a terminal has none:
+///
+/// ```no_run
+/// use tractor_debug::{Lease, Read, Settings, Terminal, be_editor_if_asked};
+///
+/// be_editor_if_asked();
+/// let terminal = match Terminal::open(Settings::default()) {
+///     Ok(terminal) => terminal,
+///     Err(reason) => return eprintln!("no prompts: {reason}"),
+/// };
+/// let (answer, answered) = std::sync::mpsc::channel();
+/// let words = vec!["continue".to_owned()];
+/// let text = "> paused in load\n".to_owned();
+/// terminal.read(Lease(1), text, "(load) ".to_owned(), words, move |read| {
+///     let _ = answer.send(read);
+/// });
+/// if let Ok(Read::Line(line)) = answered.recv() {
+///     terminal.show(Lease(1), format!("you typed {line}\n"));
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Terminal {
+    commands: mpsc::Sender<Command>,
+    wake: Arc<owner::Wake>,
+    prompts: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How a terminal is to be used.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The tree that has it, so that whoever looks for what is left of a tree finds its editor.
+    pub tree: TreeId,
+    /// With which arguments this program has to be started to come to
+    /// [`be_editor_if_asked`](crate::be_editor_if_asked).
+    pub arguments: Vec<OsString>,
+    /// Where what was typed is kept from one run to the next, if anywhere.
+    pub history: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    /// A tree of its own, no arguments, and the usual history: `tractor/history` in the user's
+    /// directory for the state of programs, which is `$XDG_STATE_HOME` or `~/.local/state`.
+    fn default() -> Self {
+        Self {
+            tree: TreeId::fresh(),
+            arguments: Vec::new(),
+            history: history::usual_place(),
+        }
+    }
+}
+
+/// How a read ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// A line, without its end. One that was pasted may contain more.
+    Line(String),
+    /// Ctrl-D on an empty line, or the terminal has hung up.
+    EndOfInput,
+    /// The lease is over, or the terminal was dropped.
+    Revoked,
+    /// The editor has died or could not be started; the log says why. Another read starts another.
+    EditorLost,
+}
+
+impl Terminal {
+    /// Takes the terminal that is this process's standard input and standard error.
+    ///
+    /// The settings that it has now are those that it gets back after every prompt.
+    ///
+    /// # Errors
+    ///
+    /// [`NoTerminal`], by reason.
+    pub fn open(settings: Settings) -> Result<Self, NoTerminal> {
+        let device = Device::open()?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| NoTerminal::System(error.into()))?;
+        let wake = Arc::new(owner::Wake(wake));
+        let prompts = Arc::new(AtomicUsize::new(0));
+        let (commands, received) = mpsc::channel();
+        let owner = Owner::new(device, settings, received, wake.clone());
+        let thread = thread::Builder::new()
+            .name("tractor-terminal".into())
+            .spawn(move || owner.run())
+            .map_err(NoTerminal::System)?;
+        Ok(Self {
+            commands,
+            wake,
+            prompts,
+            thread: Some(thread),
+        })
+    }
+
+    /// Prints `text`, then shows `prompt` and reads a line, in which the user can edit, go back to
+    /// earlier lines, and complete `words` by the tabulator.
+    ///
+    /// `done` is called once, on the terminal's thread, and must not block. Ctrl-C clears the line
+    /// and shows the prompt again; every third in a row is answered with what else there is. A read
+    /// waits for the one before it.
+    pub fn read(
+        &self,
+        lease: Lease,
+        text: String,
+        prompt: String,
+        words: Vec<String>,
+        done: impl FnOnce(Read) + Send + 'static,
+    ) {
+        self.prompts.fetch_add(1, Ordering::SeqCst);
+        let prompts = self.prompts.clone();
+        let done = Box::new(move |read| {
+            prompts.fetch_sub(1, Ordering::SeqCst);
+            done(read);
+        });
+        self.order(Command::Read(PendingRead {
+            lease,
+            text,
+            prompt,
+            words,
+            done,
+        }));
+    }
+
+    /// Prints `text` for this lease. Nothing is printed when it is over. During a read the text
+    /// stands above the prompt, in whole lines.
+    pub fn show(&self, lease: Lease, text: String) {
+        self.order(Command::Show(lease, text));
+    }
+
+    /// Ends all reads of this lease and of those before it, at once.
+    ///
+    /// A read in progress gives [`Read::Revoked`], as do those that wait. The settings and the
+    /// foreground of the terminal are put back, what was typed ahead is discarded, and then `done`
+    /// is called on the terminal's thread, which it must not block.
+    pub fn reclaim(&self, lease: Lease, done: impl FnOnce() + Send + 'static) {
+        self.order(Command::Reclaim(lease, Box::new(done)));
+    }
+
+    /// Prints a line of the runtime itself, above the prompt if there is one. `line` comes without
+    /// its end.
+    pub fn say(&self, line: String) {
+        self.order(Command::Say(line));
+    }
+
+    /// Tells that SIGINT has come while a prompt was open: where a line is not edited but kept by
+    /// the terminal, the prompt is shown again.
+    pub fn interrupted(&self) {
+        self.order(Command::Interrupted);
+    }
+
+    /// Whether a prompt is open, or one is to be opened.
+    pub fn is_prompting(&self) -> bool {
+        self.prompts.load(Ordering::SeqCst) > 0
+    }
+
+    fn order(&self, command: Command) {
+        // The thread ends only after this value is dropped.
+        let _ = self.commands.send(command);
+        self.wake.ring();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.order(Command::Close);
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // It waits for nobody but a killed editor.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why there is no terminal. The text is a reason: it follows "no prompt: ".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoTerminal {
+    /// Standard input comes from elsewhere.
+    #[error("standard input is no terminal")]
+    StandardInput,
+    /// Standard error goes elsewhere.
+    #[error("standard error is no terminal")]
+    StandardError,
+    /// Another tree uses it.
+    #[error("another tree has the terminal")]
+    Taken,
+    /// The system refuses what is needed to use it.
+    #[error("the terminal cannot be used")]
+    System(#[source] io::Error),
+}

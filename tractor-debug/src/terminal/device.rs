@@ -1,0 +1,199 @@
+//! [`Device`]: the terminal's settings, its foreground, and what is written to it.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_getfl, flock, fstat, major, makedev, minor};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::process::{self as sys, Pid};
+use rustix::stdio;
+use rustix::termios::{
+    OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
+    tcsetpgrp,
+};
+
+use super::NoTerminal;
+
+/// The terminal, as its owner has it.
+#[derive(Debug)]
+pub(super) struct Device {
+    fd: OwnedFd,
+    _lock: Option<OwnedFd>,
+    saved: Termios,
+    ours: Pid,
+    unwritten: VecDeque<u8>,
+}
+
+impl Device {
+    /// Takes the terminal, if standard input and error are one and no other tree has it.
+    pub(super) fn open() -> Result<Self, NoTerminal> {
+        if !isatty(stdio::stdin()) {
+            return Err(NoTerminal::StandardInput);
+        }
+        if !isatty(stdio::stderr()) {
+            return Err(NoTerminal::StandardError);
+        }
+        let lock = lock()?;
+        // A description of our own does not block when the user has stopped the output, and
+        // nobody whose standard input this is has to bear that.
+        let fd = describe(OFlags::NONBLOCK)?;
+        let saved = tcgetattr(&fd)?;
+        Ok(Self {
+            fd,
+            _lock: lock,
+            saved,
+            ours: sys::getpgrp(),
+            unwritten: VecDeque::new(),
+        })
+    }
+
+    /// A descriptor for the editor, which blocks.
+    pub(super) fn for_editor(&self) -> io::Result<OwnedFd> {
+        Ok(describe(OFlags::empty())?)
+    }
+
+    /// Writes a text as soon as the terminal takes it.
+    pub(super) fn put(&mut self, text: &str) {
+        if self.unwritten.len() + text.len() <= UNWRITTEN_BYTES_MAX {
+            self.unwritten.extend(text.as_bytes());
+        }
+        self.flush();
+    }
+
+    /// Writes what the terminal takes now, and tells whether that is all.
+    pub(super) fn flush(&mut self) -> bool {
+        while !self.unwritten.is_empty() {
+            let (bytes, _) = self.unwritten.as_slices();
+            match rustix::io::write(&self.fd, bytes) {
+                Ok(written) => drop(self.unwritten.drain(..written)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return false,
+                // It has hung up: there is nobody to read the rest.
+                Err(_) => self.unwritten.clear(),
+            }
+        }
+        true
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// Puts the settings and the foreground back, unless a shell has sent us to the background.
+    ///
+    /// The calling thread blocks SIGTTOU, or the system could stop this process for it.
+    pub(super) fn restore(&self) {
+        if self.is_ours() {
+            // Nothing can be done for a terminal that is gone, which is the only reason to fail.
+            let _ = tcsetpgrp(&self.fd, self.ours);
+            let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.saved);
+        }
+    }
+
+    /// Discards what was typed and not read.
+    pub(super) fn discard_input(&self) {
+        if self.is_ours() {
+            let _ = tcflush(&self.fd, QueueSelector::IFlush);
+        }
+    }
+
+    /// Whether the foreground is ours, or that of a process group that has died there.
+    fn is_ours(&self) -> bool {
+        match tcgetpgrp(&self.fd) {
+            Ok(front) => {
+                front == self.ours || sys::test_kill_process_group(front) == Err(Errno::SRCH)
+            }
+            // Without job control nobody can take it.
+            Err(_) => true,
+        }
+    }
+}
+
+impl AsFd for Device {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Opens standard input's terminal once more.
+fn describe(flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open("/proc/self/fd/0", flags, Mode::empty()).or_else(|error| {
+        // It may be another user's, which is so after `su`. What we were given serves too.
+        let stdin = stdio::stdin();
+        if fcntl_getfl(stdin)?.contains(OFlags::RDWR) {
+            fcntl_dupfd_cloexec(stdin, 3)
+        } else {
+            Err(error)
+        }
+    })
+}
+
+/// Locks the terminal's device against other trees, if it can be opened for that.
+fn lock() -> Result<Option<OwnedFd>, NoTerminal> {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let device = device_path();
+    // What we were given is no use here: whoever gave it would have the lock too, and keep it.
+    let Some(file) = device.and_then(|path| rustix::fs::open(path, flags, Mode::empty()).ok())
+    else {
+        return Ok(None);
+    };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Err(NoTerminal::Taken),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A path of the terminal's device. /dev/tty is another device in every session.
+fn device_path() -> Option<String> {
+    let alias = makedev(5, 0);
+    for number in [0, 2] {
+        let path = format!("/proc/self/fd/{number}");
+        let found = if number == 0 {
+            fstat(stdio::stdin())
+        } else {
+            fstat(stdio::stderr())
+        };
+        if found.is_ok_and(|found| found.st_rdev != alias) {
+            return Some(path);
+        }
+    }
+    let device = controlling_terminal(&fs::read_to_string("/proc/self/stat").ok()?)?;
+    let first = 136;
+    let (major, minor) = (major(device), minor(device));
+    let number = major.checked_sub(first).filter(|nth| *nth < 8)? * 256 + minor;
+    Some(format!("/dev/pts/{number}"))
+}
+
+/// The device that /proc/PID/stat names.
+fn controlling_terminal(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let device: i32 = fields.split(' ').nth(4)?.parse().ok()?;
+    (device != 0).then(|| u64::from(device.cast_unsigned()))
+}
+
+impl From<Errno> for NoTerminal {
+    fn from(error: Errno) -> Self {
+        Self::System(error.into())
+    }
+}
+
+/// What may wait while the user has stopped the output; more is lost.
+const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_controlling_terminal_is_the_fifth_field_after_the_name() {
+        let stat = "4711 (a) b) S 42 4711 9 34819 4711 4194304 1 2 3";
+        let device = controlling_terminal(stat).unwrap();
+        assert_eq!((major(device), minor(device)), (136, 3));
+        assert_eq!(controlling_terminal("1 (init) S 0 1 1 0 -1 4194560"), None);
+    }
+}

@@ -1,0 +1,374 @@
+//! [`Owner`]: the thread that owns the terminal.
+//!
+//! It does one thing after the other and waits only here, for a command, for the editor, and for a
+//! terminal that takes no more output.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use nix::sys::signal::{SigSet, Signal};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::device::Device;
+use super::remote::Editor;
+use super::{Read, Settings};
+use crate::editor::END_OF_EDITING;
+use crate::editor::wire::{Answer, Order};
+use crate::lock::Lease;
+
+/// What the thread is asked to do.
+pub(super) enum Command {
+    Read(PendingRead),
+    Show(Lease, String),
+    Reclaim(Lease, Box<dyn FnOnce() + Send>),
+    Say(String),
+    Interrupted,
+    Close,
+}
+
+/// A read that is asked for.
+pub(super) struct PendingRead {
+    pub(super) lease: Lease,
+    pub(super) text: String,
+    pub(super) prompt: String,
+    pub(super) words: Vec<String>,
+    pub(super) done: Box<dyn FnOnce(Read) + Send>,
+}
+
+impl PendingRead {
+    fn end(self, how: Read) {
+        // A callback that panics must not take the terminal along.
+        if catch_unwind(AssertUnwindSafe(|| (self.done)(how))).is_err() {
+            log::error!("a callback of the terminal panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read(_) => "Read",
+            Self::Show(..) => "Show",
+            Self::Reclaim(..) => "Reclaim",
+            Self::Say(_) => "Say",
+            Self::Interrupted => "Interrupted",
+            Self::Close => "Close",
+        })
+    }
+}
+
+/// What tells the thread that there is a command.
+#[derive(Debug)]
+pub(super) struct Wake(pub(super) OwnedFd);
+
+impl Wake {
+    pub(super) fn ring(&self) {
+        // It fails only when it has rung some 10^19 times and nobody has listened.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    fn listen(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+}
+
+/// The terminal, the reads, and the editor of the one in progress.
+pub(super) struct Owner {
+    device: Device,
+    settings: Settings,
+    commands: Receiver<Command>,
+    wake: Arc<Wake>,
+    waiting: VecDeque<PendingRead>,
+    /// The read in progress; its editor is there.
+    active: Option<(u64, PendingRead)>,
+    editor: Option<Editor>,
+    /// The newest lease that is over.
+    over: Lease,
+    /// What the editor has been told to show and has not shown.
+    unsaid: VecDeque<(u64, String)>,
+    unsaid_bytes: usize,
+    /// How many lines were too much for that.
+    lost: u64,
+    numbers: u64,
+}
+
+impl Owner {
+    pub(super) fn new(
+        device: Device,
+        settings: Settings,
+        commands: Receiver<Command>,
+        wake: Arc<Wake>,
+    ) -> Self {
+        Self {
+            device,
+            settings,
+            commands,
+            wake,
+            waiting: VecDeque::new(),
+            active: None,
+            editor: None,
+            over: Lease(0),
+            unsaid: VecDeque::new(),
+            unsaid_bytes: 0,
+            lost: 0,
+            numbers: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        // The system would stop this process for putting the settings right after another group
+        // has had the foreground.
+        if let Err(error) = SigSet::from(Signal::SIGTTOU).thread_block() {
+            log::warn!("SIGTTOU cannot be blocked: {error}");
+        }
+        loop {
+            self.wait();
+            while let Ok(command) = self.commands.try_recv() {
+                if matches!(command, Command::Close) {
+                    return self.close();
+                }
+                self.obey(command);
+            }
+            self.hear();
+            let is_written = self.device.flush();
+            if is_written && self.active.is_none() {
+                self.begin_next();
+            }
+        }
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) {
+        let wake = self.wake.clone();
+        let mut fds = vec![PollFd::new(&wake.0, PollFlags::IN)];
+        if let Some(editor) = &self.editor {
+            let mut events = PollFlags::IN;
+            events.set(PollFlags::OUT, editor.has_unsent());
+            fds.push(PollFd::new(editor, events));
+        }
+        if self.device.has_unwritten() {
+            fds.push(PollFd::new(&self.device, PollFlags::OUT));
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => log::error!("the terminal's thread cannot wait: {error}"),
+        }
+        wake.listen();
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Read(read) if read.lease <= self.over => read.end(Read::Revoked),
+            Command::Read(read) => self.waiting.push_back(read),
+            Command::Show(lease, _) if lease <= self.over => {}
+            Command::Show(_, text) => self.show(&text),
+            Command::Reclaim(lease, done) => {
+                self.reclaim(lease);
+                if catch_unwind(AssertUnwindSafe(done)).is_err() {
+                    log::error!("a callback of the terminal panicked");
+                }
+            }
+            Command::Say(line) => self.say(line),
+            Command::Interrupted => {
+                if let (Some(_), Some(editor)) = (&self.active, &mut self.editor) {
+                    send(editor, &Order::Interrupted);
+                }
+            }
+            Command::Close => {}
+        }
+    }
+
+    fn show(&mut self, text: &str) {
+        if self.active.is_none() {
+            return self.device.put(text);
+        }
+        for line in text.lines() {
+            self.say(line.to_owned());
+        }
+    }
+
+    fn say(&mut self, mut line: String) {
+        if line.len() > LINE_BYTES_MAX {
+            let end = (0..=LINE_BYTES_MAX).rev().find(|end| line.is_char_boundary(*end));
+            line.truncate(end.unwrap_or_default());
+        }
+        if self.unsaid_bytes + line.len() > UNSAID_BYTES_MAX {
+            self.lost += 1;
+            return;
+        }
+        let Some(editor) = self.editor.as_mut().filter(|_| self.active.is_some()) else {
+            return self.device.put(&(line + "\n"));
+        };
+        self.numbers += 1;
+        let number = self.numbers;
+        send(
+            editor,
+            &Order::Say {
+                number,
+                line: line.clone(),
+            },
+        );
+        self.unsaid_bytes += line.len();
+        self.unsaid.push_back((number, line));
+    }
+
+    /// Takes what the editor has to say, or its end.
+    fn hear(&mut self) {
+        let Some(editor) = &mut self.editor else {
+            return;
+        };
+        editor.flush();
+        match editor.receive() {
+            Ok(answers) => {
+                for answer in answers {
+                    self.take(answer);
+                }
+            }
+            Err(error) => {
+                log::warn!("the line editor is lost: {error}");
+                self.end_editor();
+                if let Some((_, read)) = self.active.take() {
+                    read.end(Read::EditorLost);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, answer: Answer) {
+        match answer {
+            Answer::Said { number } => {
+                let shown = self.unsaid.partition_point(|(said, _)| *said <= number);
+                for (_, line) in self.unsaid.drain(..shown) {
+                    self.unsaid_bytes -= line.len();
+                }
+                if self.unsaid.is_empty() && self.lost > 0 {
+                    let lost = std::mem::take(&mut self.lost);
+                    self.say(format!("{lost} lines came too fast and are not shown"));
+                }
+            }
+            Answer::Line { number, line } => self.end_read(number, Read::Line(line)),
+            Answer::EndOfInput { number } => self.end_read(number, Read::EndOfInput),
+        }
+    }
+
+    fn end_read(&mut self, number: u64, how: Read) {
+        if let Some((_, read)) = self.active.take_if(|active| active.0 == number) {
+            read.end(how);
+        }
+    }
+
+    /// Begins the next read. All that was to be printed before it is.
+    fn begin_next(&mut self) {
+        let Some(read) = self.waiting.front_mut() else {
+            return;
+        };
+        if !read.text.is_empty() {
+            let text = std::mem::take(&mut read.text);
+            self.device.put(&text);
+            if !self.device.flush() {
+                return;
+            }
+        }
+        let lease = read.lease;
+        if self.editor.as_ref().is_some_and(|old| old.lease() != lease) {
+            self.end_editor();
+        }
+        let Some(read) = self.waiting.pop_front() else {
+            return;
+        };
+        // Whoever had the terminal before may have left it in any state.
+        self.device.restore();
+        if self.editor.is_none() {
+            match Editor::start(&self.settings, &self.device, lease) {
+                Ok(editor) => self.editor = Some(editor),
+                Err(error) => {
+                    log::warn!("the line editor cannot be started: {error}");
+                    return self.give_up(read);
+                }
+            }
+        }
+        self.numbers += 1;
+        if let Some(editor) = &mut self.editor {
+            send(
+                editor,
+                &Order::Read {
+                    number: self.numbers,
+                    prompt: read.prompt.clone(),
+                    words: read.words.clone(),
+                },
+            );
+        }
+        self.active = Some((self.numbers, read));
+    }
+
+    fn give_up(&self, read: PendingRead) {
+        read.end(Read::EditorLost);
+        // There may be another one that waits.
+        self.wake.ring();
+    }
+
+    fn reclaim(&mut self, lease: Lease) {
+        self.over = self.over.max(lease);
+        let over = self.over;
+        if self
+            .editor
+            .as_ref()
+            .is_some_and(|editor| editor.lease() <= over)
+        {
+            self.end_editor();
+        } else if self.editor.is_none() {
+            self.device.restore();
+        }
+        if self.editor.is_none() {
+            self.device.discard_input();
+        }
+        if let Some((_, read)) = self.active.take_if(|active| active.1.lease <= over) {
+            read.end(Read::Revoked);
+        }
+        let (old, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|read| read.lease <= over);
+        self.waiting = waiting;
+        for read in old {
+            read.end(Read::Revoked);
+        }
+    }
+
+    /// Ends the editor, puts the terminal back, and shows what the editor did not.
+    fn end_editor(&mut self) {
+        let Some(editor) = self.editor.take() else {
+            return;
+        };
+        editor.end();
+        self.device.restore();
+        if self.active.is_some() {
+            self.device.put(END_OF_EDITING);
+        }
+        self.unsaid_bytes = 0;
+        for (_, line) in std::mem::take(&mut self.unsaid) {
+            self.device.put(&(line + "\n"));
+        }
+    }
+
+    fn close(mut self) {
+        self.reclaim(Lease(u64::MAX));
+        self.device.flush();
+    }
+}
+
+fn send(editor: &mut Editor, order: &Order) {
+    if let Err(error) = editor.send(order) {
+        log::warn!("the line editor cannot be told: {error}");
+    }
+}
+
+/// A longer line of the runtime is cut.
+const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// What may wait for an editor that shows nothing, because the terminal takes no output.
+const UNSAID_BYTES_MAX: usize = 8 << 20;
