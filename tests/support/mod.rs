@@ -10,6 +10,7 @@ const _: fn() = || {
         program,
         Program::start,
         Program::wait_for,
+        marked,
     );
     let _ = (
         Program::pid,
@@ -275,7 +276,7 @@ impl Drop for Program {
 }
 
 /// The processes in whose environment the mark stands.
-fn marked(mark: &str) -> Vec<u32> {
+pub(crate) fn marked(mark: &str) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_marked = |pid: &u32| {

@@ -53,7 +53,8 @@ impl DebuggerQuit {
 /// Whether an error is, here and not somewhere below, that a prompt was quit.
 pub fn is_quit(error: &Error) -> bool {
     let name = std::any::type_name::<DebuggerQuit>();
-    matches!(error.ending(), Ending::Failed(failed) if failed.type_name() == name)
+    let is_ours = current_actor().is_ok_and(|actor| actor.aid() == error.origin());
+    is_ours && matches!(error.ending(), Ending::Failed(failed) if failed.type_name() == name)
 }
 
 /// The error of what was cancelled here: for a quit it is that.

@@ -98,9 +98,10 @@ pub async fn paused(scene: Option<Box<Scene>>, shield: bool) {
     let running = Running::here();
     if converse(*scene, shield).await == Verdict::Quit {
         running.quit();
-        // The cancel drops it here, unless the code shields itself.
-        if let Some(scope) = tractor_core::scope::current() {
-            scope.cancelled().await;
+        match tractor_core::scope::current() {
+            // The cancel drops it here.
+            Some(scope) if scope.is_cancelled() => std::future::pending().await,
+            _ => log::warn!("what was quit is shielded here: it ends when it leaves its shield"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What `#[main]` and `#[test]` make of a body that returns anything a program may return.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -17,6 +18,9 @@ pub trait Outcome: Sized {
 
     /// What there is to say about it, if it is a failure.
     fn failure(&self) -> Option<String>;
+
+    /// The failure as an error of the tree, for a prompt.
+    fn error(&self) -> Option<Error>;
 }
 
 impl Outcome for () {
@@ -29,9 +33,13 @@ impl Outcome for () {
     fn failure(&self) -> Option<String> {
         None
     }
+
+    fn error(&self) -> Option<Error> {
+        None
+    }
 }
 
-impl<T, E: From<Error> + fmt::Debug> Outcome for Result<T, E> {
+impl<T, E: From<Error> + fmt::Debug + 'static> Outcome for Result<T, E> {
     fn failed(error: Error) -> Self {
         Err(E::from(error))
     }
@@ -39,11 +47,29 @@ impl<T, E: From<Error> + fmt::Debug> Outcome for Result<T, E> {
     fn failure(&self) -> Option<String> {
         self.as_ref().err().map(|error| format!("{error:?}"))
     }
+
+    fn error(&self) -> Option<Error> {
+        let error = self.as_ref().err()?;
+        let ours = (error as &dyn Any).downcast_ref::<Error>().cloned();
+        Some(ours.unwrap_or_else(|| tractor_debug::described(&Shown(format!("{error:?}")))))
+    }
 }
+
+/// An error of which nothing is known but what its `Debug` says.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Shown(String);
 
 /// What `#[main]` expands to.
 pub fn main<R: Outcome, F: AsyncFnOnce() -> R>(options: Options, body: F) -> R {
-    match run(options, async || Ok::<R, Error>(body().await)) {
+    let watched = async || {
+        let outcome = body().await;
+        if let Some(error) = outcome.error() {
+            tractor_debug::main_failed(&error).await;
+        }
+        Ok::<R, Error>(outcome)
+    };
+    match run(options, watched) {
         Ok(outcome) => outcome,
         Err(error) => R::failed(error),
     }

@@ -1,0 +1,100 @@
+//! What happens while a prompt is open does not end it, unless it has to.
+
+use tractor_core::process::Signal;
+
+use crate::screen::Screen;
+use crate::support::signal;
+
+#[test]
+fn ctrl_c_prompts_again_and_changes_nothing() {
+    let mut screen = Screen::of("subactor_breakpoint");
+    screen.prompt_after(&["Paused in actor 'breakpoint_forever'"]);
+    for _ in 0..50 {
+        screen.control('c');
+        screen.prompt();
+    }
+    screen.line("round");
+    screen.prompt_after(&["round = 0"]);
+    screen.line("c");
+    screen.prompt_after(&["round = 1"]);
+    screen.line("q");
+    screen.prompt_after(&["Crashed in actor 'root'"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
+}
+
+#[test]
+fn a_signal_to_the_root_is_for_the_prompt_as_well() {
+    let mut screen = Screen::of("root_actor_breakpoint");
+    screen.prompt();
+    screen.signal(rexpect::process::Signal::SIGINT);
+    screen.line("answer");
+    screen.prompt_after(&["answer = 42"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
+fn sigterm_ends_the_tree_although_a_prompt_is_open() {
+    let mut screen = Screen::of("subactor_breakpoint");
+    screen.prompt();
+    screen.signal(rexpect::process::Signal::SIGTERM);
+    let ended = screen.end();
+    assert!(
+        matches!(ended.status, rexpect::process::WaitStatus::Signaled(..)),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn when_the_holder_is_killed_its_death_is_told_and_the_next_has_the_prompt() {
+    let mut screen = Screen::of("subactor_breakpoint");
+    let opened = screen.prompt_after(&["Paused in actor 'breakpoint_forever' (pid "]);
+    let pid = opened
+        .split("(pid ")
+        .nth(1)
+        .and_then(|rest| rest.split(')').next());
+    let pid = pid
+        .and_then(|pid| pid.parse().ok())
+        .expect("it says its pid");
+    signal(pid, Signal::Kill);
+    screen.prompt_after(&["Crashed in actor 'root'", "signal 9"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
+}
+
+#[test]
+fn odd_input_is_answered_and_the_prompt_comes_again() {
+    let mut screen = Screen::of("root_actor_breakpoint");
+    screen.prompt();
+    for line in [
+        "contineu",
+        "p nothing.at[all]",
+        "",
+        "list 999999",
+        &"x".repeat(3_000),
+    ] {
+        screen.line(line);
+        screen.prompt();
+    }
+    screen.line("answer");
+    screen.prompt_after(&["answer = 42"]);
+    screen.control('d');
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
+fn what_was_typed_is_kept_for_the_next_time() {
+    let mut screen = Screen::of("root_actor_breakpoint");
+    screen.prompt();
+    screen.line("answer");
+    screen.prompt();
+    screen.line("c");
+    let history = screen.place().join("tractor/history");
+    let kept = std::fs::read_to_string(&history);
+    assert!(
+        kept.is_ok_and(|kept| kept.contains("answer")),
+        "{history:?}"
+    );
+    assert_eq!(screen.end().code(), Some(0));
+}
