@@ -49,7 +49,7 @@ mod editor;
 // What a prompt can show.
 pub mod scene;
 
-pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
 pub use editor::be_editor_if_asked;
-pub use terminal::{NoTerminal, Read, Settings, Terminal};
+pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
 pub use scene::{Capture, Place, Scene, Why};
+pub use terminal::{NoTerminal, Read, Settings, Terminal};

@@ -108,7 +108,9 @@ impl Asides {
     }
 
     fn show(&self, mut state: MutexGuard<'_, State>) {
-        let Some(last) = state.last.take() else { return };
+        let Some(last) = state.last.take() else {
+            return;
+        };
         let text = std::mem::take(&mut state.text);
         // The lock is kept, so that a later line is not shown before this one.
         self.write(&text);

@@ -66,8 +66,8 @@ pub(crate) fn take<T: DeserializeOwned>(bytes: &mut Vec<u8>) -> io::Result<Optio
     let Some(body) = rest.get(..length) else {
         return Ok(None);
     };
-    let message = codec::decode(body)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let message =
+        codec::decode(body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     bytes.drain(..4 + length);
     Ok(Some(message))
 }

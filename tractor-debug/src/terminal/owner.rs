@@ -194,7 +194,9 @@ impl Owner {
 
     fn say(&mut self, mut line: String) {
         if line.len() > LINE_BYTES_MAX {
-            let end = (0..=LINE_BYTES_MAX).rev().find(|end| line.is_char_boundary(*end));
+            let end = (0..=LINE_BYTES_MAX)
+                .rev()
+                .find(|end| line.is_char_boundary(*end));
             line.truncate(end.unwrap_or_default());
         }
         if self.unsaid_bytes + line.len() > UNSAID_BYTES_MAX {
