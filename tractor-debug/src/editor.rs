@@ -47,10 +47,8 @@ use self::wire::{Answer, Order};
 /// # Examples
 ///
 /// ```
-/// fn main() {
-///     tractor_debug::be_editor_if_asked();
-///     // The program itself.
-/// }
+/// tractor_debug::be_editor_if_asked();
+/// // The program itself.
 /// ```
 pub fn be_editor_if_asked() {
     let Some(root) = asked_by() else { return };
@@ -107,7 +105,10 @@ impl Post {
         }
         sys::setpgid(None, Some(sys::getpgid(Some(root))?))?;
         let link: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stdio::stdin(), 3)?;
-        stdio::dup2_stdin(stdio::stdout())?;
+        // What the program prints before it comes here is nothing for the user to see, so standard
+        // output leads nowhere until now.
+        stdio::dup2_stdin(stdio::stderr())?;
+        stdio::dup2_stdout(stdio::stderr())?;
         tractor_core::process::set_process_name("tractor-editor")?;
         Ok(Self {
             root,

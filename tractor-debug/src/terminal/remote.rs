@@ -44,7 +44,7 @@ impl Editor {
             cwd: None,
             tree: settings.tree,
             stdin_link: theirs.into(),
-            stdout: StdioSpec::Fd(device.for_editor()?),
+            stdout: StdioSpec::Null,
             stderr: StdioSpec::Fd(device.for_editor()?),
         })
         .map_err(io::Error::other)?;
