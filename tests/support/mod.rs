@@ -17,6 +17,7 @@ const _: fn() = || {
         Program::end,
         Program::lines,
         Ended::signal,
+        |ended: Ended| ended.output,
         scratch,
     );
 };

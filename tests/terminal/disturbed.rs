@@ -67,14 +67,11 @@ fn when_the_holder_is_killed_its_death_is_told_and_the_next_has_the_prompt() {
 fn odd_input_is_answered_and_the_prompt_comes_again() {
     let mut screen = Screen::of("root_actor_breakpoint");
     screen.prompt();
-    for line in [
-        "contineu",
-        "p nothing.at[all]",
-        "",
-        "list 999999",
-        &"x".repeat(3_000),
-    ] {
+    // What is typed is shown, so each is told by its answer; a long line is drawn again and again.
+    let long = "x".repeat(3_000);
+    for (line, answer) in [("contineu", "did you mean"), (&*long, "characters")] {
         screen.line(line);
+        screen.text(answer);
         screen.prompt();
     }
     screen.line("answer");

@@ -67,11 +67,10 @@ fn multi_subactors() {
             break;
         }
     }
-    assert!(seen.contains(&"breakpoint_forever".to_owned()), "{seen:?}");
-    assert!(
-        seen.iter().any(|actor| actor.starts_with("name_error")),
-        "{seen:?}"
-    );
+    // Whoever was first; the others may be cancelled by its failure before they have their turn.
+    let first = seen.first().map(String::as_str);
+    let all = ["breakpoint_forever", "name_error", "name_error_1"];
+    assert!(first.is_some_and(|first| all.contains(&first)), "{seen:?}");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     assert!(ended.tail.contains(NAME_ERROR), "{ended:?}");
