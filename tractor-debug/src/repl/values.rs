@@ -54,7 +54,7 @@ fn not_captured(what: &str, captures: &[Capture]) -> String {
     let listed = match captures {
         [] => "nothing was captured here".to_owned(),
         captures => {
-            let names = captures.iter().take(20).map(|capture| name(capture));
+            let names = captures.iter().take(20).map(name);
             let more = if captures.len() > 20 { ", …" } else { "" };
             format!(
                 "captured are {}{more}",
