@@ -134,6 +134,7 @@ fn where_folds_the_runtime_and_marks_the_place() {
 fn up_and_down_move_along_the_users_frames() {
     let file = SOURCE.repeat(3);
     let mut repl = Repl::with_sources(scene(Vec::new()), Memory::with("/w/src/main.rs", &file));
+    shown(&mut repl, "list 1,2");
     let up = shown(&mut repl, "up");
     assert!(
         up.starts_with("frame 6: demo::main at src/main.rs:30\n"),
