@@ -3,8 +3,7 @@
 //! Run one with `cargo run --example debugging NAME`, in a terminal: every prompt opens there, one
 //! at a time. `help` tells what it knows, `c` goes on. Without a name it lists them.
 //!
-//! There is no stored output, because they are conversations: `tests/terminal` has them, through
-//! a terminal of its own.
+//! No stored output: they are conversations, which `tests/terminal` has with them.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -8,7 +8,7 @@ use crate::support::signal;
 #[test]
 fn ctrl_c_prompts_again_and_changes_nothing() {
     let mut screen = Screen::of("subactor_breakpoint");
-    screen.prompt_after(&["Paused in actor 'breakpoint_forever'"]);
+    screen.prompt_after(&["Paused actor 'breakpoint_forever'"]);
     for _ in 0..50 {
         screen.control('c');
         screen.prompt();
@@ -18,7 +18,7 @@ fn ctrl_c_prompts_again_and_changes_nothing() {
     screen.line("c");
     screen.prompt_after(&["round = 1"]);
     screen.line("q");
-    screen.prompt_after(&["Crashed in actor 'root'"]);
+    screen.prompt_after(&["Crashed actor 'root'"]);
     screen.line("c");
     assert_eq!(screen.end().code(), Some(1));
 }
@@ -49,7 +49,7 @@ fn sigterm_ends_the_tree_although_a_prompt_is_open() {
 #[test]
 fn when_the_holder_is_killed_its_death_is_told_and_the_next_has_the_prompt() {
     let mut screen = Screen::of("subactor_breakpoint");
-    let opened = screen.prompt_after(&["Paused in actor 'breakpoint_forever' (pid "]);
+    let opened = screen.prompt_after(&["Paused actor 'breakpoint_forever' (pid "]);
     let pid = opened
         .split("(pid ")
         .nth(1)
@@ -58,7 +58,7 @@ fn when_the_holder_is_killed_its_death_is_told_and_the_next_has_the_prompt() {
         .and_then(|pid| pid.parse().ok())
         .expect("it says its pid");
     signal(pid, Signal::Kill);
-    screen.prompt_after(&["Crashed in actor 'root'", "signal 9"]);
+    screen.prompt_after(&["Crashed actor 'root'", "signal 9"]);
     screen.line("c");
     assert_eq!(screen.end().code(), Some(1));
 }

@@ -9,7 +9,7 @@ use crate::screen::Screen;
 #[case::quit("q")]
 fn root_actor_error(#[case] answer: &str) {
     let mut screen = Screen::of("root_actor_error");
-    screen.prompt_after(&["Crashed in actor 'root'", "AssertionError", "-> "]);
+    screen.prompt_after(&["Crashed actor 'root'", "AssertionError", "-> "]);
     screen.line(answer);
     let ended = screen.end();
     assert_eq!(ended.code(), Some(101), "it panicked: {ended:?}");
@@ -18,7 +18,7 @@ fn root_actor_error(#[case] answer: &str) {
 #[test]
 fn root_actor_breakpoint_is_continued() {
     let mut screen = Screen::of("root_actor_breakpoint");
-    let seen = screen.prompt_after(&["Paused in actor 'root'", "answer = 42"]);
+    let seen = screen.prompt_after(&["Paused actor 'root'", "answer = 42"]);
     assert!(!seen.contains("Error"), "{seen}");
     screen.line("c");
     let ended = screen.end();
@@ -39,14 +39,14 @@ fn root_actor_breakpoint_is_quit() {
 #[test]
 fn root_actor_breakpoint_forever() {
     let mut screen = Screen::of("root_actor_breakpoint_forever");
-    screen.prompt_after(&["Paused in actor 'root'", "round = 0"]);
+    screen.prompt_after(&["Paused actor 'root'", "round = 0"]);
     for _ in 0..10 {
         screen.line("next");
         screen.prompt_after(&["gdb"]);
     }
     for round in 1..5 {
         screen.line("continue");
-        screen.prompt_after(&["Paused in actor 'root'", &format!("round = {round}")]);
+        screen.prompt_after(&["Paused actor 'root'", &format!("round = {round}")]);
     }
     screen.line("q");
     assert_eq!(screen.end().code(), Some(1));

@@ -11,14 +11,14 @@ const NAME_ERROR: &str = "name 'doggypants' is not defined";
 #[case::next("n")]
 fn subactor_error(#[case] answer: &str) {
     let mut screen = Screen::of("subactor_error");
-    screen.prompt_after(&["Crashed in actor 'name_error'", NAME_ERROR]);
+    screen.prompt_after(&["Crashed actor 'name_error'", NAME_ERROR]);
     screen.line(answer);
     if answer == "n" {
         // It needs gdb, and ends nothing.
         screen.prompt_after(&["gdb"]);
         screen.line("c");
     }
-    screen.prompt_after(&["Crashed in actor 'root'", "'name_error'", NAME_ERROR]);
+    screen.prompt_after(&["Crashed actor 'root'", "'name_error'", NAME_ERROR]);
     screen.line("c");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
@@ -27,7 +27,7 @@ fn subactor_error(#[case] answer: &str) {
 
 #[test]
 fn subactor_breakpoint() {
-    let paused = "Paused in actor 'breakpoint_forever'";
+    let paused = "Paused actor 'breakpoint_forever'";
     let mut screen = Screen::of("subactor_breakpoint");
     screen.prompt_after(&[paused]);
     for _ in 0..10 {
@@ -40,7 +40,7 @@ fn subactor_breakpoint() {
     }
     screen.line("q");
     screen.prompt_after(&[
-        "Crashed in actor 'root'",
+        "Crashed actor 'root'",
         "'breakpoint_forever'",
         "DebuggerQuit",
     ]);

@@ -100,14 +100,14 @@ mod tests {
     #[test]
     fn what_a_type_can_do_decides() {
         struct Plain(#[expect(dead_code, reason = "it has a size")] u32);
-        let number = (&Probe(&7_u8)).capture("n");
+        let number = Probe(&7_u8).capture("n");
         assert_eq!(
             (&*number.name, &*number.type_name, &*number.debug),
             ("n", "u8", "7")
         );
         let plain = (&Probe(&Plain(1))).capture("plain");
         assert!(plain.debug.contains("Plain, 4 bytes"), "{}", plain.debug);
-        let text = (&Probe("x")).capture("text");
+        let text = Probe("x").capture("text");
         assert_eq!(text.debug, "\"x\"");
     }
 
@@ -128,10 +128,10 @@ mod tests {
                 panic!("broken")
             }
         }
-        let endless = (&Probe(&Endless)).capture("endless");
+        let endless = Probe(&Endless).capture("endless");
         assert!(endless.debug.ends_with("(cut)"));
         assert!(endless.debug.len() < CAPTURE_BYTES_MAX + 16);
-        let broken = (&Probe(&Broken)).capture("broken");
+        let broken = Probe(&Broken).capture("broken");
         assert_eq!(broken.debug, "so far <its Debug panicked>");
     }
 }

@@ -1,10 +1,10 @@
-//! The lock by which one process of a tree at a time has the terminal: for now this is all that
-//! there is of the debugger of `tractor`.
+//! What the debugger of `tractor` decides and says: which process of a tree has the terminal, and
+//! what a prompt answers to each line.
 //!
-//! It takes what happened, such as a request, a release or a lost peer, and gives what to do
-//! about it: grant, refuse, revoke, reclaim. It knows neither channels nor processes nor the
-//! terminal, and shows no prompt, so that the very same code can run in the root and in a model
-//! checker. Start with [`Lock`].
+//! The lock takes what happened, such as a request, a release or a lost peer, and gives what to do
+//! about it: grant, refuse, revoke, reclaim. A prompt takes a scene and lines, and gives text and
+//! what to do next. Neither knows channels, processes or the terminal, so that the very same code
+//! can run in the actors and in a model checker. Start with [`Lock`] and [`Repl`].
 //!
 //! # Examples
 //!

@@ -87,7 +87,7 @@ pub const LINE_CHARS_MAX: usize = 1_000;
 ///     backtrace: None,
 /// });
 ///
-/// assert!(repl.opening().starts_with("Paused in actor 'worker' (pid 123), task `load 7`"));
+/// assert!(repl.opening().starts_with("Paused actor 'worker' (pid 123), task `load 7`"));
 /// assert_eq!(repl.prompt(), "(tdb@worker) ");
 /// assert_eq!(repl.run("table[1]", &Idle), Step::Show("table[1] = 2".to_owned()));
 /// assert_eq!(repl.run("contineu", &Idle), Step::Show(
@@ -181,7 +181,8 @@ impl Repl {
     pub fn opening(&self) -> String {
         let mut parts = vec![self.paint.bold(&report::headline(&self.scene))];
         if self.scene.place.is_some() {
-            parts.push(self.view.opening(self.stage()));
+            let stage = stage(&self.scene, &*self.sources, self.paint);
+            parts.push(self.view.opening(stage));
         }
         parts.extend(values::brief(&self.scene.captures));
         let error = self.scene.error.as_ref().map(report::brief_error);
@@ -220,7 +221,7 @@ impl Repl {
             ));
         }
         if line.is_empty() {
-            return Step::Show(self.repeat(repeated));
+            return self.repeat(repeated, world);
         }
         let (forced, line) = match line.strip_prefix('!') {
             Some(line) => (true, line.trim_start()),
@@ -233,10 +234,6 @@ impl Repl {
             Ok(command) => self.perform(command, kill_asked, world),
             Err(no_command) => Step::Show(self.misunderstood(line, forced, no_command)),
         }
-    }
-
-    fn stage(&self) -> Stage<'_> {
-        stage(&self.scene, &*self.sources, self.paint)
     }
 
     /// Whether a captured value has the name of a command of one letter, and is meant.
@@ -268,50 +265,44 @@ impl Repl {
         }
     }
 
-    fn repeat(&mut self, repeated: Option<Repeated>) -> String {
-        self.repeated = repeated;
-        match repeated {
-            Some(Repeated::List) => self.list(&Lines::Next),
-            Some(Repeated::Where { full }) => self.view.stack(full, self.stage()),
-            None => String::new(),
-        }
+    /// An empty line.
+    fn repeat(&mut self, repeated: Option<Repeated>, world: &dyn World) -> Step {
+        let command = match repeated {
+            Some(Repeated::List) => Command::List(Lines::Next),
+            Some(Repeated::Where { full }) => Command::Where { full },
+            None => return Step::Show(String::new()),
+        };
+        self.perform(command, false, world)
     }
 
     fn perform(&mut self, command: Command, kill_asked: bool, world: &dyn World) -> Step {
-        match command {
+        let scene = &self.scene;
+        let stage = stage(scene, &*self.sources, self.paint);
+        Step::Show(match command {
             Command::Continue => return Step::Continue,
             Command::Quit => return Step::Quit,
             Command::Kill if kill_asked => return Step::Kill,
-            Command::Tree => return Step::Tree,
-            Command::Queue => return Step::Queue,
-            Command::Native(kind) => return Step::Native(kind),
-            _ => {}
-        }
-        Step::Show(self.answer(command, world))
-    }
-
-    /// The text that answers a command; of those that leave the prompt, only `kill` has one.
-    fn answer(&mut self, command: Command, world: &dyn World) -> String {
-        let Self { scene, view, .. } = self;
-        let stage = stage(scene, &*self.sources, self.paint);
-        match command {
             Command::Kill => {
                 self.kill_asked = true;
                 "This cancels every actor of the tree. `kill` once more does it.".to_owned()
             }
+            Command::Tree => return Step::Tree,
+            Command::Queue => return Step::Queue,
+            Command::Native(kind) => return Step::Native(kind),
+            Command::Step(entry) => needs_native(entry),
             Command::List(lines) => {
                 self.repeated = Some(Repeated::List);
-                self.list(&lines)
+                self.view.list(&lines, stage)
             }
             Command::Where { full } => {
                 self.repeated = Some(Repeated::Where { full });
-                self.view.stack(full, self.stage())
+                self.view.stack(full, stage)
             }
-            Command::LongList => view.function(stage),
-            Command::Up(count) => view.up(count, stage),
-            Command::Down(count) => view.down(count, stage),
-            Command::Frame(number) => view.frame(number, stage),
-            Command::Locals => values::all(&scene.captures, stage.paint),
+            Command::LongList => self.view.function(stage),
+            Command::Up(count) => self.view.up(count, stage),
+            Command::Down(count) => self.view.down(count, stage),
+            Command::Frame(number) => self.view.frame(number, stage),
+            Command::Locals => values::all(&scene.captures, self.paint),
             Command::Print { what, pretty } => values::show(&what, pretty, &scene.captures),
             Command::Error(member) => report::error(scene.error.as_ref(), member),
             Command::Tasks => report::tasks(&world.tasks()),
@@ -320,22 +311,11 @@ impl Repl {
             Command::Vars => report::vars(&world.runtime_vars()),
             Command::Info => report::info(scene, world),
             Command::Help(topic) => help::help(topic.as_deref()),
-            Command::Step(entry) => needs_native(entry),
-            Command::Continue
-            | Command::Quit
-            | Command::Tree
-            | Command::Queue
-            | Command::Native(_) => String::new(),
-        }
-    }
-
-    fn list(&mut self, lines: &Lines) -> String {
-        let stage = stage(&self.scene, &*self.sources, self.paint);
-        self.view.list(lines, stage)
+        })
     }
 }
 
-/// What is looked at, borrowed from parts of a prompt, so that the view can change meanwhile.
+/// What a view is of; of parts of a prompt, because its view changes while they are borrowed.
 fn stage<'a>(scene: &'a Scene, sources: &'a dyn Sources, paint: Paint) -> Stage<'a> {
     Stage {
         scene,

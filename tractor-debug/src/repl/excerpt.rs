@@ -77,7 +77,10 @@ impl<'a> Excerpt<'a> {
         let pieces = tokens.map(|token| {
             let piece = &self.source[token.range.start.max(start)..token.range.end.min(end)];
             let piece = one_line(piece, LINE_CHARS_MAX);
-            colour(token.kind).map_or_else(|| piece.clone(), |codes| paint.with(codes, &piece))
+            match colour(token.kind) {
+                Some(codes) => paint.with(codes, &piece),
+                None => piece,
+            }
         });
         pieces.collect()
     }

@@ -121,6 +121,7 @@ mod tests {
             ("whre", Some("where")),
             ("ordr", Some("order")),
             ("xyzzy", None),
+            ("constant", None),
             ("qq", None),
             ("", None),
         ] {

@@ -9,12 +9,6 @@ use crate::sources::Sources;
 /// How many places are told where a file is not.
 const LOOKED_MAX: usize = 8;
 
-/// A source file that was found.
-#[derive(Debug)]
-pub(super) struct Located {
-    pub(super) text: String,
-}
-
 /// Reads the file that the compiler called `file`, first as it is, then from the directory of its
 /// manifest and from each one above that: the compiler may have run in any of them.
 ///
@@ -23,11 +17,11 @@ pub(super) fn locate(
     file: &str,
     manifest_dir: Option<&str>,
     sources: &dyn Sources,
-) -> Result<Located, String> {
+) -> Result<String, String> {
     let mut looked = Vec::new();
     for path in candidates(file, manifest_dir) {
         match sources.read(&path) {
-            Ok(text) => return Ok(Located { text }),
+            Ok(text) => return Ok(text),
             Err(error) => {
                 let path = one_line(&path.display().to_string(), 200);
                 looked.push(match error.kind() {
@@ -49,19 +43,18 @@ pub(super) fn locate(
     ))
 }
 
+/// Each path once, in the order in which they are tried.
 fn candidates(file: &str, manifest_dir: Option<&str>) -> Vec<PathBuf> {
     let mut paths = vec![PathBuf::from(file)];
-    if Path::new(file).is_relative() {
-        let above = manifest_dir.map(|dir| Path::new(dir).ancestors());
-        paths.extend(above.into_iter().flatten().map(|dir| dir.join(file)));
-        // The last ancestor of a relative path is the empty one, which was there already.
-        let mut seen = Vec::new();
-        paths.retain(|path| {
-            !seen.contains(path) && {
-                seen.push(path.clone());
-                true
-            }
-        });
+    // Joined to a directory, an absolute path stays what it is.
+    for dir in manifest_dir
+        .into_iter()
+        .flat_map(|dir| Path::new(dir).ancestors())
+    {
+        let path = dir.join(file);
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
     }
     paths
 }
@@ -97,11 +90,7 @@ pub(super) mod tests {
     fn a_file_is_looked_for_in_every_directory_above_its_manifest() {
         for path in ["src/a.rs", "/w/demo/src/a.rs", "/w/src/a.rs", "/src/a.rs"] {
             let found = locate("src/a.rs", Some("/w/demo"), &Memory::with(path, "text"));
-            assert_eq!(
-                found.map(|found| found.text).as_deref(),
-                Ok("text"),
-                "{path}"
-            );
+            assert_eq!(found.as_deref(), Ok("text"), "{path}");
         }
     }
 
@@ -109,7 +98,7 @@ pub(super) mod tests {
     fn what_is_not_found_is_told_with_the_places() {
         let memory = Memory::with("/w/src/a.rs", "locked");
         assert_eq!(
-            locate("src/a.rs", Some("/w"), &memory).map(|_| ()),
+            locate("src/a.rs", Some("/w"), &memory),
             Err(
                 "The source of src/a.rs is not here. Looked at:\n  src/a.rs\n  \
                  /w/src/a.rs: it is locked\n  /src/a.rs"

@@ -16,7 +16,7 @@ const BRIEF_LINES_MAX: usize = 30;
 /// The first line above the first prompt.
 pub(super) fn headline(scene: &Scene) -> String {
     let mut line = format!(
-        "{} in actor '{}' (pid {})",
+        "{} actor '{}' (pid {})",
         happened(scene.why),
         one_line(scene.actor.name(), CELL_CHARS_MAX),
         scene.pid

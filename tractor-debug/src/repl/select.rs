@@ -22,7 +22,8 @@ struct Part<'a> {
 ///
 /// `Err` says what is wrong, of the value called `name`.
 pub(super) fn select<'a>(name: &str, value: &'a str, path: &str) -> Result<&'a str, String> {
-    let (mut value, mut rest) = (value, path.trim());
+    let path = path.trim();
+    let (mut value, mut rest) = (value, path);
     while !rest.is_empty() {
         let so_far = one_line(&format!("{name}{}", &path[..path.len() - rest.len()]), 100);
         let Some((step, after)) = step(rest) else {
@@ -100,6 +101,7 @@ impl Step<'_> {
         }
         match (parts.len(), keys.is_empty()) {
             (0, _) => format!("`{so_far}` has no parts that can be seen, so no `{wanted}`."),
+            (1, true) => format!("`{so_far}` has no `{wanted}`; its only part is 0."),
             (count, true) => {
                 format!(
                     "`{so_far}` has no `{wanted}`; its parts are 0 to {}.",
@@ -245,6 +247,15 @@ mod tests {
         ] {
             assert!(wrong(broken).contains("is no way into"), "{broken}");
         }
+    }
+
+    #[test]
+    fn space_behind_a_path_is_not_a_part_of_it() {
+        let said = select("a", "1", ".ä\u{a0}");
+        assert_eq!(
+            said.expect_err("it has no parts"),
+            "`a` has no parts that can be seen, so no `ä`."
+        );
     }
 
     #[test]

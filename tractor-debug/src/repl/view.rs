@@ -90,13 +90,13 @@ impl View {
         let place = stage.scene.place.as_ref();
         let manifest_dir = place.and_then(|place| place.manifest_dir.as_deref());
         match locate(spot.file, manifest_dir, stage.sources) {
-            Ok(found) => show(&Excerpt::new(&found.text), spot),
+            Ok(source) => show(&Excerpt::new(&source), spot),
             Err(message) => message,
         }
     }
 
     /// The lines around the current one.
-    pub(super) fn around(&self, around: usize, stage: Stage<'_>) -> String {
+    fn around(&self, around: usize, stage: Stage<'_>) -> String {
         self.with_source(stage, |excerpt, spot| {
             let range = spot.line.saturating_sub(around)..=spot.line.saturating_add(around);
             match spot.line <= excerpt.last() {

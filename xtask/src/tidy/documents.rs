@@ -72,7 +72,8 @@ pub(super) fn readme_blocks(workspace: &Workspace, findings: &mut Vec<Finding>) 
     }
 }
 
-/// Each example has its output beside it, or says why not.
+/// Each example has its output beside it, or says why not. Of one in a folder its `main.rs` is
+/// the example, and the others are parts of it.
 pub(super) fn example_output(workspace: &Workspace, findings: &mut Vec<Finding>) {
     for source in &workspace.sources {
         let Some(name) = source
@@ -82,6 +83,9 @@ pub(super) fn example_output(workspace: &Workspace, findings: &mut Vec<Finding>)
         else {
             continue;
         };
+        if name.contains('/') && !name.ends_with("/main") {
+            continue;
+        }
         let has_output = workspace
             .files
             .contains_key(&format!("examples/{name}.out"));
@@ -150,9 +154,10 @@ mod tests {
             ),
             ("examples/c.rs", "//! Three.\n"),
             (
-                "examples/debugging/d.rs",
+                "examples/debugging/main.rs",
                 "//! Four.\n//! No stored output:\n",
             ),
+            ("examples/debugging/part.rs", "//! Five.\n"),
         ];
         let found = findings(example_output, &files);
         assert_eq!(found.len(), 2, "{found:?}");
@@ -161,7 +166,7 @@ mod tests {
             "{found:?}"
         );
         assert!(
-            found[1].starts_with("examples/debugging/d.rs:1:"),
+            found[1].starts_with("examples/debugging/main.rs:1:"),
             "{found:?}"
         );
     }
