@@ -29,6 +29,7 @@ mod clusters;
 mod contexts;
 mod publishing;
 mod resources;
+mod stream_ends;
 mod streams;
 mod values;
 
