@@ -415,9 +415,10 @@ async fn an_end_of_a_call_that_is_cancelled_is_told_of() -> tractor::Result<()> 
     }
     /// Keeps the one thread of its actor until it is told.
     #[tractor::rpc(spawn)]
-    async fn block() {
-        note("blocks");
+    async fn block() -> tractor::Result<()> {
+        tractor::get_root().await?.run(tell("blocked")).await?;
         futures::executor::block_on(wait_for("go on"));
+        Ok(())
     }
     #[tractor::rpc(spawn)]
     async fn never_runs(_numbers: SendStream<u64>) {
@@ -440,7 +441,7 @@ async fn an_end_of_a_call_that_is_cancelled_is_told_of() -> tractor::Result<()> 
         let blocked = async {
             let (sender, reader) = fresh_stream::<u64>();
             let (stays, gone) = fresh_stream();
-            a.run(wait_for("blocks")).await?;
+            wait_for("blocked").await;
             let mut calls = join_all([
                 a.run(never_runs(sender)).boxed(),
                 a.run(never_reads(gone)).boxed(),

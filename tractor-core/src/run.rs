@@ -255,8 +255,10 @@ pub(crate) fn send_start(
     let bad_arguments = |reason: String| refused(Refusal::BadArguments(reason));
     let (encoded, ends) = transit::packing(|| encode_args(&mut payload));
     encoded.map_err(|error| bad_arguments(error.to_string()))?;
-    link.enter_call(id, slot)
-        .map_err(|error| error.in_call(function.path()))?;
+    if let Err(error) = link.enter_call(id, slot) {
+        transit::lose(ends, &error);
+        return Err(error.in_call(function.path()));
+    }
     if let Err(error) = transit::send_ahead(link, id, &payload, ends) {
         link.leave_call(id);
         return Err(bad_arguments(error.to_string()));

@@ -17,6 +17,7 @@ use super::outbound::Outbound;
 use super::tie::Tie;
 use crate::dialog::Dialog;
 use crate::ending::Misuse;
+use crate::error::Error;
 use crate::io::link::Link;
 
 /// An end that was encoded and not sent; dropped, it is lost, which its other end is told.
@@ -57,6 +58,15 @@ impl<T> Drop for Restore<T> {
     fn drop(&mut self) {
         let mine = self.0.replace(self.1.take());
         drop(mine);
+    }
+}
+
+/// Ends cannot be sent any more, and why.
+pub(crate) fn lose(leaving: Vec<Leaving>, why: &Error) {
+    for mut end in leaving {
+        if let Some(end) = end.0.take() {
+            end.close(Some(why.clone()));
+        }
     }
 }
 
