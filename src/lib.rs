@@ -40,7 +40,7 @@ pub use tractor_core::{
     Cancellation, Cancelled, Contact, Context, ContextCall, Contexts, Ending, Error, Failure, Lag,
     Liveness, Misuse, Never, Offer, OpenContext, Portal, Publisher, RecvStream, Refusal, Run,
     SendStream, StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError,
-    current_actor, gather_contexts, maybe_open_context,
+    current_actor, fresh_stream, gather_contexts, maybe_open_context,
 };
 pub use tractor_debug::{breakpoint, breakpoint_sync, pause, pm, post_mortem};
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};

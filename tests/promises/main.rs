@@ -34,6 +34,7 @@ mod payloads;
 mod pipelines;
 mod publishing;
 mod resources;
+mod stream_ends;
 mod streams;
 mod values;
 

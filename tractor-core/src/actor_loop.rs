@@ -17,7 +17,8 @@ use crate::invoke::RpcTask;
 use crate::io::link::Link;
 use crate::scope::CancelReason;
 use crate::start::{self, Header};
-use crate::stream::inbound::{Ended, Pushed};
+use crate::stream::inbound::Pushed;
+use crate::stream::{arrivals, tie};
 
 /// Tasks that one peer may have running here. Each costs about a kilobyte, so that a peer which
 /// starts them without end is told before it has taken the memory of the machine.
@@ -43,8 +44,19 @@ pub(crate) fn dispatch(link: &Arc<Link>, frame: Frame<'_>) -> Next {
     }
     match kind {
         Kind::Start => start(link, id, payload.as_slice()),
-        Kind::Return => fill(link, id, Reply::Returned(payload.into_vec())),
-        Kind::Fail => fill(link, id, Reply::Failed(payload.into_vec())),
+        Kind::Return => {
+            let (ends, bytes) = (link.arrivals.take(id | FROM_CALLEE), payload.into_vec());
+            let reply = match ends.is_empty() {
+                true => Reply::Returned(bytes),
+                false => Reply::ReturnedWith(bytes, ends),
+            };
+            fill(link, id, reply)
+        }
+        Kind::Fail => {
+            // Ends that came for a result that was none.
+            drop(link.arrivals.take(id | FROM_CALLEE));
+            fill(link, id, Reply::Failed(payload.into_vec()))
+        }
         Kind::Cancel => {
             let task = link.tasks().get(id).cloned();
             if let Some(task) = task {
@@ -54,8 +66,12 @@ pub(crate) fn dispatch(link: &Arc<Link>, frame: Frame<'_>) -> Next {
         }
         Kind::Started => in_dialog(link, id | FROM_CALLEE, |dialog| dialog.started(payload)),
         Kind::Items => in_dialog(link, id, |dialog| dialog.items(payload)),
-        Kind::End => in_dialog(link, id, |dialog| dialog.inbound.end(Ended::Well)),
+        Kind::End => in_dialog(link, id, |dialog| dialog.ended()),
         Kind::Credit => in_dialog(link, id, |dialog| dialog.credit(payload.as_slice())),
+        Kind::Ends => stated(arrivals::announced(link, id, payload.as_slice())),
+        Kind::Attach => stated(tie::attached(link, id, payload.as_slice())),
+        Kind::Meet => in_dialog(link, id, |dialog| dialog.meet(payload.as_slice())),
+        Kind::Break => in_dialog(link, id, |dialog| dialog.broken(payload.as_slice())),
         Kind::Request => match current_actor() {
             Ok(actor) => verdict(actor.services.request(actor, link, id, payload.as_slice())),
             Err(error) => Next::Violation(error.to_string()),
@@ -95,12 +111,16 @@ fn verdict(result: Result<(), String>) -> Next {
     }
 }
 
+fn stated(result: Result<(), &'static str>) -> Next {
+    verdict(result.map_err(str::to_owned))
+}
+
 /// Has a call's dialog handle a frame. What comes for one that is over is dropped: it crossed the
 /// end on its way.
-fn in_dialog(link: &Link, id: u64, handle: impl FnOnce(&Dialog) -> Pushed) -> Next {
+fn in_dialog(link: &Link, id: u64, handle: impl FnOnce(&Arc<Dialog>) -> Pushed) -> Next {
     match link.dialog(id).map(|dialog| handle(&dialog)) {
         Some(Pushed::Woke) => Next::Woke,
-        Some(Pushed::Quiet) | None => Next::Done,
+        Some(Pushed::Quiet | Pushed::Late) | None => Next::Done,
         Some(Pushed::Violation(reason)) => Next::Violation(reason.to_owned()),
     }
 }
@@ -117,6 +137,8 @@ fn start(link: &Arc<Link>, id: u64, payload: &[u8]) -> Next {
     let Some((header, args)) = Header::split(payload) else {
         return Next::Violation("a start frame is shorter than its header".to_owned());
     };
+    // If the call is refused, so are they.
+    let ends = link.arrivals.take(id);
     let refused = |refusal, export| {
         let error = actor::local_error(Ending::Refused(refusal), export);
         // An encoded error is bounded far below a frame.
@@ -147,7 +169,7 @@ fn start(link: &Arc<Link>, id: u64, payload: &[u8]) -> Next {
         return refused(Refusal::TooManyCalls, Some(export));
     }
     let target = (header.export, export);
-    match RpcTask::enter(link, id, target, args.to_vec(), header.remaining) {
+    match RpcTask::enter(link, id, target, (args.to_vec(), ends), header.remaining) {
         Some(task) => {
             // The actor may have been cancelled since it was asked, and not have met this task.
             if let Some(cancellation) = actor.cancelled_since() {

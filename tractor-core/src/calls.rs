@@ -12,12 +12,15 @@ use std::task::Waker;
 
 use crate::error::Error;
 use crate::exports::Export;
+use crate::stream::arrivals::Received;
 
 /// How a call came out, as it arrived.
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// The encoded result.
     Returned(Vec<u8>),
+    /// The same, with ends of streams in it.
+    ReturnedWith(Vec<u8>, Vec<Received>),
     /// The encoded [`Error`].
     Failed(Vec<u8>),
     /// No answer will come.
@@ -188,6 +191,16 @@ impl CallTable {
             .into_iter()
             .map(|(_, what)| what.to_string())
             .collect()
+    }
+
+    /// Whether somebody waits for the answer.
+    pub(crate) fn contains(&self, id: u64) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
+    /// Why no answer comes any more, once that is known.
+    pub(crate) fn lost(&self) -> Option<&Error> {
+        self.lost.as_ref()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -16,6 +16,7 @@ use crate::io::link::Link;
 use crate::io::look::LookScore;
 use crate::stream::inbound::{Ended, Inbound, Pushed};
 use crate::stream::outbound::Outbound;
+use crate::stream::tie::Tie;
 
 /// The dialogs of a link, by the id that the peer's frames for them have.
 pub(crate) type DialogTable = HashMap<u64, Weak<Dialog>>;
@@ -38,6 +39,8 @@ pub(crate) struct Dialog {
     given_up: AtomicBool,
     /// Whether it pays for the stream's reader to read the link itself.
     pub(crate) look: LookScore,
+    /// What it is besides, if it is no part of a call but joins two ends of a stream.
+    pub(crate) tie: Option<Box<Tie>>,
 }
 
 /// The place of the callee in a call that runs here, where a dialog can be begun.
@@ -80,12 +83,28 @@ enum First {
 impl Dialog {
     /// The caller's end of a call that is about to be sent.
     pub(crate) fn of_caller(link: &Arc<Link>, call: u64) -> Arc<Self> {
-        Self::enter(link, call, call | FROM_CALLEE)
+        Self::enter(link, (call, call | FROM_CALLEE), Outbound::new(), None)
+    }
+
+    /// Either end of a dialog that joins two ends of a stream.
+    pub(crate) fn of_ends(
+        link: &Arc<Link>,
+        ids: (u64, u64),
+        outbound: Outbound,
+        tie: Tie,
+    ) -> Arc<Self> {
+        let dialog = Self::enter(link, ids, outbound, Some(Box::new(tie)));
+        if let Some(error) = link.lost() {
+            // Perhaps before it was entered, and then nobody would come for it.
+            dialog.lost(&error);
+        }
+        dialog
     }
 
     /// The callee's end of a call that runs here.
     pub(crate) fn of_callee(link: &Arc<Link>, call: u64) -> Arc<Self> {
-        let dialog = Self::enter(link, call | FROM_CALLEE, call);
+        let ids = (call | FROM_CALLEE, call);
+        let dialog = Self::enter(link, ids, Outbound::new(), None);
         if link.is_closed() {
             // Perhaps before it was entered, and then nobody would come for it.
             dialog.end(&Ended::Well, None);
@@ -93,26 +112,38 @@ impl Dialog {
         dialog
     }
 
-    fn enter(link: &Arc<Link>, outgoing: u64, incoming: u64) -> Arc<Self> {
+    fn enter(
+        link: &Arc<Link>,
+        (outgoing, incoming): (u64, u64),
+        outbound: Outbound,
+        tie: Option<Box<Tie>>,
+    ) -> Arc<Self> {
         let dialog = Arc::new(Self {
             link: link.clone(),
             outgoing,
             incoming,
             inbound: Inbound::new(),
-            outbound: Outbound::new(),
+            outbound,
             first: Mutex::new(First::Awaited(None)),
             started: AtomicBool::new(false),
             heard: AtomicBool::new(true),
             given_up: AtomicBool::new(false),
             look: LookScore::new(),
+            tie,
         });
         link.dialogs().insert(incoming, Arc::downgrade(&dialog));
         dialog
     }
 
     /// Whether it is the callee's end.
-    pub(crate) fn is_callees(&self) -> bool {
+    fn is_callees(&self) -> bool {
         self.incoming & FROM_CALLEE == 0
+    }
+
+    /// Whether it ends with its link at once, as a call of the peer does; otherwise when it is
+    /// known what happened to the peer.
+    pub(crate) fn ends_with_link(&self) -> bool {
+        self.is_callees() && self.tie.is_none()
     }
 
     /// The id of our frames.
@@ -214,10 +245,19 @@ impl Dialog {
         self.inbound.push(payload)
     }
 
+    /// The peer has sent its last item.
+    pub(crate) fn ended(&self) -> Pushed {
+        let pushed = self.inbound.end(Ended::Well);
+        self.tell_home(None);
+        pushed
+    }
+
     /// An empty grant says that the peer reads no more.
     pub(crate) fn credit(&self, payload: &[u8]) -> Pushed {
         let woke = if payload.is_empty() {
-            self.outbound.stop(None)
+            let woke = self.outbound.stop(None);
+            self.tell_home(None);
+            woke
         } else {
             let more = payload.try_into().map(i64::from_le_bytes);
             match more.ok().filter(|more| *more > 0) {

@@ -95,6 +95,9 @@ pub enum Refusal {
     /// The other side reads no more of the stream.
     #[error("the stream's other side reads no more")]
     StreamStopped,
+    /// The other end of the stream was lost on its way to another actor: nobody has received it.
+    #[error("the stream's other end was lost before anybody received it")]
+    EndLost,
     /// A subscriber of a broadcast read more slowly than its [`Lag`](crate::Lag) lets it.
     #[error("it reads too slowly: {items} items are gone that it has not had")]
     Lagged {
@@ -151,6 +154,18 @@ pub enum Misuse {
     /// A publisher was subscribed to without a topic.
     #[error("no topic was given: there is nothing to subscribe to")]
     NoTopic,
+    /// An end of a stream that belongs to a call, or came from another actor, was to be sent.
+    #[error("only the ends of a fresh stream travel, from the actor that made it")]
+    EndNotFresh,
+    /// An end of a fresh stream was to be sent after it was used.
+    #[error("this end of the stream was used already: only an unused one travels")]
+    EndUsed,
+    /// An end of a fresh stream was to be sent for the second time.
+    #[error("this end of the stream was sent already: it travels once")]
+    EndSent,
+    /// An end of a fresh stream was to be sent otherwise than with a call.
+    #[error("an end of a stream travels as an argument or a result of a call only")]
+    EndOutsideCall,
     /// A context or stream was asked for in the asking actor itself.
     #[error("this is the asking actor itself: run the function here instead")]
     OwnActor,

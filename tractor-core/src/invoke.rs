@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
-use tractor_ipc::{ActorId, Kind};
+use tractor_ipc::{ActorId, FROM_CALLEE, Kind};
 
 pub use self::statistics::{TaskState, TaskStatistics};
 
@@ -41,7 +41,9 @@ use crate::io::{Job, engine};
 use crate::panics;
 use crate::rt;
 use crate::scope::{CancelReason, CancelScope, Cancellation, Registration};
+use crate::stream::arrivals::Received;
 use crate::stream::inbound::Ended;
+use crate::stream::transit::{self, Leaving};
 
 /// A task that wakes itself in its first poll is polled so many times more at once: most yield
 /// to be fair, and a thread switch costs more than going on.
@@ -74,7 +76,8 @@ pub(crate) struct RpcTask {
 }
 
 enum Held {
-    Args(Vec<u8>),
+    /// The arguments, and the ends of streams that came with them.
+    Args(Vec<u8>, Vec<Received>),
     Future(Pin<Box<dyn Future<Output = Result<Vec<u8>, Ending>> + Send>>),
     Nothing,
 }
@@ -103,7 +106,7 @@ impl RpcTask {
         link: &Arc<Link>,
         call: u64,
         (index, export): (u32, &'static Export),
-        args: Vec<u8>,
+        (args, ends): (Vec<u8>, Vec<Received>),
         remaining: Option<Duration>,
     ) -> Option<Arc<Self>> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -120,7 +123,7 @@ impl RpcTask {
             export,
             index,
             phase: Phase::new(),
-            body: Mutex::new(Held::Args(args)),
+            body: Mutex::new(Held::Args(args, ends)),
             outer: AtomicWaker::new(),
             scope,
             registration: Mutex::new(None),
@@ -174,7 +177,7 @@ impl RpcTask {
     /// Polls it on the executor, and notes how long the first poll takes: the average is what
     /// gives a function back the right to be polled by the leader.
     fn poll_moved(self: &Arc<Self>) -> Option<Answer> {
-        let first = matches!(*self.held(), Held::Args(_)).then(Instant::now);
+        let first = matches!(*self.held(), Held::Args(..)).then(Instant::now);
         let answer = self.poll_body();
         if let (Some(begin), Some(pace)) = (first, engine().pace(self.index)) {
             pace.took(begin.elapsed());
@@ -339,6 +342,7 @@ impl RpcTask {
             Ok(Poll::Ready(result)) => (result, false),
             Err(panicked) => (Err(panicked), crash::take_seen()),
         };
+        let leaving = transit::take_answered();
         if let Err(ending) = &result
             && !seen
             && self.watch_crash(ending)
@@ -349,6 +353,7 @@ impl RpcTask {
             self.end_dialog();
         }
         self.discard();
+        let result = result.and_then(|bytes| self.send_ends(bytes, leaving));
         Some(result.map_err(|ending| self.error(ending)))
     }
 
@@ -377,13 +382,23 @@ impl RpcTask {
         true
     }
 
+    /// Sends the ends of streams that are in a result ahead of it. If it has ended otherwise they
+    /// are dropped, and so told to be lost.
+    fn send_ends(&self, bytes: Vec<u8>, leaving: Vec<Leaving>) -> Result<Vec<u8>, Ending> {
+        match transit::send_ahead(&self.link, self.call | FROM_CALLEE, &bytes, leaving) {
+            Ok(()) => Ok(bytes),
+            Err(error) => Err(Ending::Refused(Refusal::BadResult(error.to_string()))),
+        }
+    }
+
     fn poll_held(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Ending>> {
         let mut held = self.held();
-        if let Held::Args(args) = &*held {
-            let body = match self.export.start {
+        if let Held::Args(args, ends) = &mut *held {
+            let ends = std::mem::take(ends);
+            let body = transit::receiving(ends, || match self.export.start {
                 Start::Call(start) => start(args),
                 Start::Dialog(start) => start(args, Seat::new(&self.link, self.call, &self.dialog)),
-            };
+            });
             match body {
                 Err(error) => {
                     let refusal = Refusal::BadArguments(error.to_string());
@@ -400,7 +415,7 @@ impl RpcTask {
         }
         match &mut *held {
             Held::Future(future) => future.as_mut().poll(cx),
-            Held::Args(_) | Held::Nothing => Poll::Pending,
+            Held::Args(..) | Held::Nothing => Poll::Pending,
         }
     }
 
@@ -414,13 +429,17 @@ impl RpcTask {
         }
         let task = self.clone();
         rt::spawn_blocking(move || {
-            let result = task.surround(|| {
+            let (result, leaving) = task.surround(|| {
                 let result = panics::catch(function).unwrap_or_else(Err);
-                result.map_err(|ending| {
-                    task.watch_crash_blocking(&ending);
-                    task.error(ending)
-                })
+                let leaving = transit::take_answered();
+                if let Err(ending) = &result {
+                    task.watch_crash_blocking(ending);
+                }
+                (result, leaving)
             });
+            let result = result
+                .and_then(|bytes| task.send_ends(bytes, leaving))
+                .map_err(|ending| task.error(ending));
             let answered = task.phase.finish();
             task.leave();
             if !answered {

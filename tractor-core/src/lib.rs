@@ -82,6 +82,6 @@ pub use portal::{Liveness, Portal};
 pub use resource::{Access, Offer, maybe_open_context};
 pub use run::Run;
 pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};
-pub use stream::{RecvStream, SendStream};
+pub use stream::{RecvStream, SendStream, fresh_stream};
 pub use tractor_ipc::Bytes;
 pub use travel::Travel;

@@ -46,6 +46,11 @@ impl Hold {
             closes: false,
         })
     }
+
+    /// Whether the link ends with its last user.
+    pub(crate) fn closes(&self) -> bool {
+        self.closes
+    }
 }
 
 impl Drop for Hold {
@@ -118,6 +123,7 @@ impl Actor {
         };
         let (link, peer) = dial(self, address).await.map_err(lost)?;
         let hold = Arc::new(Hold { link, closes: true });
+        hold.link.set_hold(&hold);
         if peer.aid != contact.aid {
             return Err(lost(format!("{:?} answered in its place", peer.aid)));
         }

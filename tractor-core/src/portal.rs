@@ -166,7 +166,7 @@ impl Portal {
         let path = call.export().path();
         let slot = Slot::with_callback(What::Export(call.export()), move |reply| {
             done(match reply {
-                Reply::Returned(bytes) => Ok(bytes),
+                Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
                 Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
                     Error::new(
                         callee,

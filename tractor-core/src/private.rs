@@ -26,7 +26,7 @@ use crate::call::{Call, Failure};
 use crate::context::{Context, ContextCall, Request, StreamCall};
 use crate::ending::{Misuse, Refusal, UserError};
 use crate::error::Error;
-use crate::stream::SendStream;
+use crate::stream::{SendStream, transit};
 
 /// What an argument of type `&T` is on the wire, and in the call.
 pub type Owned<T> = <T as ToOwned>::Owned;
@@ -274,8 +274,12 @@ where
 /// Encodes what a function returned.
 pub fn returned<T>(value: &T, codec: Codec<T>) -> Result<Vec<u8>, Ending> {
     let mut bytes = Vec::new();
-    match (codec.encode)(value, &mut bytes) {
-        Ok(()) => Ok(bytes),
+    let (encoded, leaving) = transit::packing(|| (codec.encode)(value, &mut bytes));
+    match encoded {
+        Ok(()) => {
+            transit::note_answered(leaving);
+            Ok(bytes)
+        }
         Err(error) => Err(Ending::Refused(Refusal::BadResult(error.to_string()))),
     }
 }

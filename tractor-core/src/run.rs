@@ -29,6 +29,7 @@ use crate::portal::Portal;
 use crate::rt;
 use crate::scope;
 use crate::start::{self, Header};
+use crate::stream::transit::{self, Leaving};
 
 /// More calls than this in flight on one link are gathered and sent together.
 const GATHER_ABOVE: usize = 2;
@@ -55,6 +56,9 @@ pub struct Run<T, E: Failure> {
     portal: Portal,
 }
 
+/// What a call of this very actor gives, encoded, and the ends of streams in it.
+type Local = (Vec<u8>, Vec<Leaving>);
+
 enum State<T, E: Failure> {
     /// Not polled yet.
     Ready(Call<T, E>),
@@ -66,7 +70,7 @@ enum State<T, E: Failure> {
     /// Sent, not answered.
     Sent(Sent),
     /// It runs in this very actor.
-    Local(BoxFuture<'static, Result<Vec<u8>, Error>>),
+    Local(BoxFuture<'static, Result<Local, Error>>),
     Done,
 }
 
@@ -150,7 +154,9 @@ impl<T, E: Failure> Future for Run<T, E> {
             State::Local(future) => {
                 let result = ready!(future.as_mut().poll(cx));
                 this.state = State::Done;
-                Poll::Ready(result.and_then(|bytes| this.decoded(&bytes)))
+                Poll::Ready(result.and_then(|(bytes, ends)| {
+                    transit::receiving_here(ends, || this.decoded(&bytes))
+                }))
             }
             State::Ready(_) | State::Reaching(..) | State::Done => {
                 panic!("{this:?} was polled after it was ready")
@@ -191,6 +197,7 @@ impl<T, E: Failure> Run<T, E> {
         self.state = State::Done;
         match reply {
             Reply::Returned(bytes) => self.decoded(&bytes),
+            Reply::ReturnedWith(bytes, ends) => transit::receiving(ends, || self.decoded(&bytes)),
             Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
                 let refusal = Refusal::BadResult(error.to_string());
                 Error::new(self.portal.aid().clone(), Ending::Refused(refusal))
@@ -206,9 +213,9 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
     let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(call.export()));
     let Some(hold) = hold else {
         let mut args = Vec::new();
-        call.encode_args(&mut args)
-            .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
-        return Ok(State::Local(Box::pin(run_here(call.export(), args))));
+        let (encoded, ends) = transit::packing(|| call.encode_args(&mut args));
+        encoded.map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
+        return Ok(State::Local(Box::pin(run_here(call.export(), args, ends))));
     };
     let slot = Slot::new(What::Export(call.export()));
     let link = hold.link.clone();
@@ -248,13 +255,21 @@ pub(crate) fn send_start(
         remaining,
     }
     .write(&mut payload);
-    encode_args(&mut payload).map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
-    link.enter_call(id, slot)
-        .map_err(|error| error.in_call(function.path()))?;
+    let bad_arguments = |reason: String| refused(Refusal::BadArguments(reason));
+    let (encoded, ends) = transit::packing(|| encode_args(&mut payload));
+    encoded.map_err(|error| bad_arguments(error.to_string()))?;
+    if let Err(error) = link.enter_call(id, slot) {
+        transit::lose(ends, &error);
+        return Err(error.in_call(function.path()));
+    }
+    if let Err(error) = transit::send_ahead(link, id, &payload, ends) {
+        link.leave_call(id);
+        return Err(bad_arguments(error.to_string()));
+    }
     let gather = link.calls_out.load(Ordering::Relaxed) > GATHER_ABOVE;
     if let Err(error) = link.send_owned(Kind::Start, id, payload, gather) {
         link.leave_call(id);
-        return Err(refused(Refusal::BadArguments(error.to_string())));
+        return Err(bad_arguments(error.to_string()));
     }
     if gather {
         gather::flush_soon(link);
@@ -309,33 +324,38 @@ impl Drop for Sent {
 
 /// Runs an export in this actor, through the same code as for a peer: arguments and result are
 /// encoded, a panic ends the call only.
-async fn run_here(export: &'static Export, args: Vec<u8>) -> Result<Vec<u8>, Error> {
+async fn run_here(
+    export: &'static Export,
+    args: Vec<u8>,
+    ends: Vec<Leaving>,
+) -> Result<(Vec<u8>, Vec<Leaving>), Error> {
     let failed = |ending| actor::local_error(ending, Some(export));
     let Start::Call(start) = export.start else {
         return Err(failed(Ending::Refused(Refusal::Misused(Misuse::OwnActor))));
     };
-    let body = panics::catch(|| start(&args)).map_err(failed)?;
+    let body = panics::catch(|| transit::receiving_here(ends, || start(&args))).map_err(failed)?;
     let body =
         body.map_err(|error| failed(Ending::Refused(Refusal::BadArguments(error.to_string()))))?;
-    let result = match body {
+    let (result, ends) = match body {
         Body::Async(mut future) => {
             std::future::poll_fn(|cx| match panics::catch(|| future.as_mut().poll(cx)) {
-                Ok(poll) => poll,
-                Err(panicked) => Poll::Ready(Err(panicked)),
+                Ok(poll) => poll.map(|result| (result, transit::take_answered())),
+                Err(panicked) => Poll::Ready((Err(panicked), Vec::new())),
             })
             .await
         }
         Body::Blocking(function) => {
             let (tell, told) = futures::channel::oneshot::channel();
             rt::spawn_blocking(move || {
+                let result = panics::catch(function).unwrap_or_else(Err);
                 // The caller may have been dropped meanwhile.
-                let _ = tell.send(panics::catch(function).unwrap_or_else(Err));
+                let _ = tell.send((result, transit::take_answered()));
             });
-            told.await
-                .unwrap_or_else(|_| Err(Ending::Refused(Refusal::Closing)))
+            let closing = |_| (Err(Ending::Refused(Refusal::Closing)), Vec::new());
+            told.await.unwrap_or_else(closing)
         }
     };
-    result.map_err(failed)
+    result.map(|bytes| (bytes, ends)).map_err(failed)
 }
 
 impl<T, E: Failure> fmt::Debug for Run<T, E> {

@@ -240,7 +240,7 @@ impl Responder {
     /// Passes on what another actor answered.
     fn pass_on(mut self, reply: Reply) {
         match reply {
-            Reply::Returned(bytes) => self.send(bytes),
+            Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => self.send(bytes),
             Reply::Failed(bytes) => self.send([&[FAILED], &bytes[..]].concat()),
             Reply::Lost(error) => self.send(failure(&error)),
         }
@@ -340,7 +340,7 @@ async fn answered(slot: Arc<Slot>, pending: Option<Pending>) -> Result<Vec<u8>, 
 /// What a reply says.
 fn taken(reply: Reply) -> Result<Vec<u8>, Error> {
     let mut bytes = match reply {
-        Reply::Returned(bytes) => bytes,
+        Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => bytes,
         Reply::Failed(bytes) => return Err(decoded(&bytes)),
         Reply::Lost(error) => return Err(error),
     };

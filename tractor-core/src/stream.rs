@@ -14,5 +14,18 @@ pub(crate) mod outbound;
 mod recv;
 mod send;
 
+// Streams that are no part of a call: where their ends are; pure.
+mod ends;
+// The actor that made one, and ends that come from another.
+pub(crate) mod arrivals;
+mod home;
+mod way;
+// How ends travel with calls, and find each other.
+pub(crate) mod tie;
+pub(crate) mod transit;
+// One is made, and its ends become bytes.
+mod fresh;
+
+pub use fresh::fresh_stream;
 pub use recv::RecvStream;
 pub use send::SendStream;

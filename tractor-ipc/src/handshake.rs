@@ -27,7 +27,7 @@ use crate::message::{Hello, Kind, Proof, Welcome};
 use crate::tree::{BuildId, TreeId, TreeSecret, random};
 
 /// The version of everything on the wire: the frames, their kinds and the messages.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// What one end of a handshake knows and says about itself.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use crate::tree::{BuildId, TreeId};
 /// What a frame is.
 ///
 /// The numbers are part of the protocol: a new kind gets a new number, an old number is never
-/// given again. They stand in groups of eight: handshake, boot, calls, control, liveness.
+/// given again. They stand in groups of eight: handshake, boot, calls, control, liveness, streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
@@ -56,10 +56,18 @@ pub enum Kind {
     Ping = 32,
     /// Answers a ping, under its id.
     Pong = 33,
+    /// Ends of streams come with the next `Start` or `Return` of this id; see [`FROM_CALLEE`].
+    Ends = 40,
+    /// The sender of a stream has come to where the reader is; the id is that of their dialog.
+    Attach = 41,
+    /// How the sender and the reader of a stream find each other.
+    Meet = 42,
+    /// What happened to one end of a stream that is no part of a call.
+    Break = 43,
 }
 
-/// Set in the id of `Items`, `End` and `Credit` frames that the callee sends: both sides number
-/// their own calls, and both send these.
+/// Set in the id of frames of a dialog (`Items`, `End`, `Credit`, `Meet`, `Break`) that the callee
+/// sends, and of `Ends` before a `Return`: both sides number their own calls, and both send these.
 pub const FROM_CALLEE: u64 = 1 << 63;
 
 impl TryFrom<u8> for Kind {
@@ -88,6 +96,10 @@ impl TryFrom<u8> for Kind {
             28 => Self::Stopped,
             32 => Self::Ping,
             33 => Self::Pong,
+            40 => Self::Ends,
+            41 => Self::Attach,
+            42 => Self::Meet,
+            43 => Self::Break,
             _ => return Err(UnknownKind(byte)),
         })
     }
@@ -163,7 +175,8 @@ mod tests {
         assert_eq!(
             known,
             [
-                1, 2, 3, 8, 9, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33
+                1, 2, 3, 8, 9, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33, 40, 41,
+                42, 43
             ]
         );
         for byte in known {

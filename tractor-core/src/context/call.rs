@@ -14,20 +14,24 @@ use tractor_ipc::{DecodeError, EncodeError};
 use crate::call::{Failure, Never};
 use crate::exports::Export;
 use crate::private::Codec;
+use crate::stream::transit::{self, Leaving};
 
 /// A function with its encoded arguments, as a request for it is sent.
 pub(crate) struct Request {
     pub(crate) export: &'static Export,
     pub(crate) args: Result<Vec<u8>, EncodeError>,
+    /// Ends of streams that are in them.
+    pub(crate) leaving: Vec<Leaving>,
 }
 
 impl Request {
     pub(crate) fn new<A>(export: &'static Export, args: &A, codec: Codec<A>) -> Self {
         let mut bytes = Vec::new();
-        let encoded = (codec.encode)(args, &mut bytes);
+        let (encoded, leaving) = transit::packing(|| (codec.encode)(args, &mut bytes));
         Self {
             export,
             args: encoded.map(|()| bytes),
+            leaving,
         }
     }
 }
@@ -157,6 +161,7 @@ impl<T> StreamCall<T> {
                 args: Err(EncodeError::Invalid(format!(
                     "{self:?} was already polled here"
                 ))),
+                leaving: Vec::new(),
             },
         }
     }

@@ -21,6 +21,7 @@ use crate::portal::{CANCEL_WITHIN, Portal};
 use crate::run::send_start;
 use crate::scope::{CancelReason, CancelScope};
 use crate::stream::inbound::Ended;
+use crate::stream::transit;
 use crate::timer::{self, Timer};
 
 /// A call with a dialog, at the caller's end. Dropped before its outcome is there, it cancels the
@@ -63,7 +64,11 @@ impl Conversation {
         let Some(hold) = portal.reach().await? else {
             return Err(misused(Misuse::OwnActor).in_call(request.export.path()));
         };
-        let Request { export, args } = request;
+        let Request {
+            export,
+            args,
+            leaving,
+        } = request;
         let id = hold.link.next_id();
         let dialog = Dialog::of_caller(&hold.link, id);
         let outcome = Arc::new(Outcome {
@@ -79,6 +84,7 @@ impl Conversation {
         });
         let encode = |out: &mut Vec<u8>| {
             out.extend_from_slice(&args?);
+            transit::pack_again(leaving);
             Ok(())
         };
         send_start(&hold.link, id, export, encode, slot)?;
@@ -153,7 +159,7 @@ impl Outcome {
     fn arrived(&self, reply: Reply, dialog: &Dialog) {
         self.set(
             match reply {
-                Reply::Returned(bytes) => Ok(bytes),
+                Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
                 Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
                     self.error(Ending::Refused(Refusal::BadResult(error.to_string())))
                 })),

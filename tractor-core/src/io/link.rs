@@ -20,7 +20,9 @@ use crate::calls::{CallTable, Slot};
 use crate::dialog::{Dialog, DialogTable};
 use crate::error::Error;
 use crate::invoke::RpcTask;
+use crate::peers::Hold;
 use crate::scope::Cancellation;
+use crate::stream::arrivals::Arrivals;
 use crate::stream::inbound::Ended;
 use crate::tasks::TaskTable;
 
@@ -63,6 +65,9 @@ pub struct Link {
     pub(crate) calls: Mutex<CallTable>,
     pub(crate) tasks: Mutex<TaskTable<Arc<RpcTask>>>,
     dialogs: Mutex<DialogTable>,
+    /// Ends of streams that came for calls and answers which did not come yet.
+    pub(crate) arrivals: Arrivals,
+    hold: OnceLock<Weak<Hold>>,
     /// Calls over this link whose answer nobody has taken yet, for the decision whether to gather
     /// frames. Answers that arrived together are taken one by one, and whoever takes one often
     /// makes the next call at once.
@@ -134,6 +139,8 @@ impl Link {
             calls: Mutex::default(),
             tasks: Mutex::default(),
             dialogs: Mutex::default(),
+            arrivals: Arrivals::default(),
+            hold: OnceLock::new(),
             calls_out: AtomicUsize::new(0),
             next_id: AtomicU64::new(1),
             ended: AtomicBool::new(false),
@@ -343,7 +350,7 @@ impl Link {
     /// peer did, with [`lose_calls`](Self::lose_calls).
     fn end_callee_dialogs(&self) {
         let dialogs: Vec<_> = self.dialogs().values().filter_map(Weak::upgrade).collect();
-        for dialog in dialogs.iter().filter(|dialog| dialog.is_callees()) {
+        for dialog in dialogs.iter().filter(|dialog| dialog.ends_with_link()) {
             dialog.end(&Ended::Well, None);
         }
     }
@@ -361,6 +368,27 @@ impl Link {
         }
         let pongs = std::mem::take(&mut *self.pongs());
         drop(pongs);
+        self.arrivals.clear();
+        let dialogs: Vec<_> = self.dialogs().values().filter_map(Weak::upgrade).collect();
+        for dialog in dialogs.iter().filter(|dialog| dialog.tie.is_some()) {
+            dialog.lost(&error);
+        }
+    }
+
+    /// Why no answer comes over it any more, once that is known.
+    pub(crate) fn lost(&self) -> Option<Error> {
+        self.calls().lost().cloned()
+    }
+
+    /// Who keeps it open, if it was made here for its users.
+    pub(crate) fn hold(&self) -> Option<Arc<Hold>> {
+        self.hold.get()?.upgrade()
+    }
+
+    /// Tells it who keeps it open, once.
+    pub(crate) fn set_hold(&self, hold: &Arc<Hold>) {
+        // A link is made by one.
+        let _ = self.hold.set(Arc::downgrade(hold));
     }
 
     /// The calls that await an answer, by name, the oldest first.

@@ -54,6 +54,18 @@ impl SendCredit {
         Self::Open { left: WINDOW }
     }
 
+    /// Of a sender that waits until its reader has said that it is there.
+    pub(crate) const fn none() -> Self {
+        Self::Open { left: 0 }
+    }
+
+    /// Pays for items that were sent without drawing.
+    pub(crate) fn spend(&mut self, cost: i64) {
+        if let Self::Open { left } = self {
+            *left = left.saturating_sub(cost);
+        }
+    }
+
     /// Draws all that is left; `balance`, zero or below, is what the sender has of the last time.
     /// It is settled by this also if there is nothing to draw.
     pub(crate) fn draw(&mut self, balance: i64) -> Draw {

@@ -43,6 +43,24 @@ pub(crate) enum Chunk {
     Bulk(Bytes),
 }
 
+impl Chunk {
+    /// The frames, one after the other.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        let (mut small, bulk) = match self {
+            Self::Small(bytes) => (&bytes[..], None),
+            Self::Bulk(bytes) => (&[][..], Some(&bytes[..])),
+        };
+        let small = std::iter::from_fn(move || {
+            let (len, rest) = small.split_first_chunk()?;
+            let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+            let (frame, rest) = rest.split_at_checked(len)?;
+            small = rest;
+            Some(frame)
+        });
+        small.chain(bulk)
+    }
+}
+
 /// Why no more items come.
 #[derive(Debug, Clone)]
 pub(crate) enum Ended {
@@ -64,6 +82,8 @@ pub(crate) enum Pushed {
     /// Somebody was woken.
     Woke,
     Quiet,
+    /// Nothing: the stream has ended here, or goes elsewhere.
+    Late,
     /// It breaks the rules, in this way.
     Violation(&'static str),
 }
@@ -95,12 +115,11 @@ impl Inbound {
         let bytes = payload.as_slice().len();
         let mut state = self.lock();
         if state.end.is_some() {
-            // Late: its call has ended.
-            return Pushed::Quiet;
+            return Pushed::Late;
         }
         match state.credit.receive(cost(items, bytes - FRAME_HEAD)) {
             Ok(true) => {}
-            Ok(false) => return Pushed::Quiet,
+            Ok(false) => return Pushed::Late,
             Err(_) => return Pushed::Violation("items were sent without credit"),
         }
         match payload {
@@ -167,6 +186,26 @@ impl Inbound {
         drop(state);
         drop((chunks, waker));
         is_news
+    }
+
+    /// Has everything that is here go elsewhere, and the end, if it is known. What comes later is
+    /// late.
+    pub(crate) fn divert(&self) -> (Vec<Chunk>, Option<Ended>) {
+        let mut state = self.lock();
+        let chunks = mem::take(&mut state.chunks).into();
+        let end = state.end.replace(Ended::Well);
+        (chunks, end)
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.lock().end.clone()
+    }
+
+    /// Has the consumer look again.
+    pub(crate) fn nudge(&self) {
+        let waker = self.lock().waker.take();
+        waker.into_iter().for_each(Waker::wake);
     }
 
     fn tell(&self, mut state: MutexGuard<'_, State>) -> Pushed {
@@ -249,6 +288,21 @@ mod tests {
             matches!(inbound.take(None), Found::End(Ended::Well)),
             "the end is found again and again"
         );
+    }
+
+    #[test]
+    fn what_is_diverted_goes_with_its_end_and_nothing_follows() {
+        let inbound = Inbound::new();
+        push(&inbound, &items(1, 1));
+        inbound.push(Payload::Bulk(items(1, 100_000)));
+        let (chunks, end) = inbound.divert();
+        assert!(matches!(&chunks[..], [Chunk::Small(_), Chunk::Bulk(_)]));
+        let frames = chunks.iter().flat_map(Chunk::frames);
+        assert!(frames.eq([&items(1, 1)[..], &items(1, 100_000)]));
+        assert!(end.is_none());
+        assert!(matches!(push(&inbound, &items(1, 1)), Pushed::Late));
+        let (chunks, end) = inbound.divert();
+        assert!(chunks.is_empty() && matches!(end, Some(Ended::Well)));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! [`Outbound`]: what the sender of a stream may do, as it and the link's reader share it.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::credit::{Draw, SendCredit};
+use crate::actor;
+use crate::ending::{Ending, Refusal};
 use crate::error::Error;
 
 /// The sending half of a stream.
@@ -28,12 +31,29 @@ pub(crate) struct Shut {
     pub(crate) why: Option<Error>,
 }
 
+impl Shut {
+    /// What whoever sends is told.
+    pub(crate) fn into_error(self) -> Error {
+        let stopped = || actor::local_error(Ending::Refused(Refusal::StreamStopped), None);
+        self.why.unwrap_or_else(stopped)
+    }
+}
+
 impl Outbound {
     pub(crate) fn new() -> Self {
+        Self::with(SendCredit::new())
+    }
+
+    /// Of a sender that has no credit before the reader gives it some.
+    pub(crate) fn without_credit() -> Self {
+        Self::with(SendCredit::none())
+    }
+
+    fn with(credit: SendCredit) -> Self {
         Self {
             shut: AtomicBool::new(false),
             state: Mutex::new(State {
-                credit: SendCredit::new(),
+                credit,
                 why: None,
                 waker: None,
             }),
@@ -61,6 +81,11 @@ impl Outbound {
                 Poll::Pending
             }
         }
+    }
+
+    /// Draws credit when there is some.
+    pub(crate) async fn drawn(&self) -> Result<i64, Shut> {
+        poll_fn(|cx| self.poll_draw(0, cx.waker())).await
     }
 
     /// Why nothing can be sent any more.
@@ -98,6 +123,19 @@ impl Outbound {
         let is_news = self.lock().credit.finish();
         self.shut.store(true, Ordering::Release);
         is_news
+    }
+
+    /// Pays for items that were sent without drawing.
+    pub(crate) fn spend(&self, cost: i64) {
+        self.lock().credit.spend(cost);
+    }
+
+    /// Has the sender look why it is interrupted, before it sends anything more: it appears shut.
+    pub(crate) fn interrupt(&self) -> bool {
+        let mut state = self.lock();
+        self.shut.store(true, Ordering::Release);
+        let waker = state.waker.take();
+        wake(state, waker)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

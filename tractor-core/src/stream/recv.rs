@@ -12,10 +12,12 @@ use std::time::Instant;
 use futures::Stream;
 use tractor_ipc::{Kind, bytes};
 
+use super::arrivals::Received;
 use super::credit::cost;
 use super::frame::Cursor;
-use super::inbound::{Chunk, Ended, Found};
+use super::inbound::{Chunk, Ended, Found, Inbound};
 use super::send::bad_item;
+use super::way::Way;
 use crate::broadcast::Broadcast;
 use crate::dialog::Dialog;
 use crate::error::Error;
@@ -28,8 +30,11 @@ use crate::travel::Travel;
 /// It ends after the sender's last item. If something happens to the sender, it gives all items
 /// that arrived before, then the error, then ends. Dropping it tells the sender that nobody reads
 /// any more; of a function that only streams, it cancels the function.
+///
+/// One of a [`fresh_stream`](crate::fresh_stream) that was not used may also be an argument or a
+/// result of a call.
 pub struct RecvStream<T> {
-    dialog: Arc<Dialog>,
+    way: Way,
     chunk: Option<Chunk>,
     cursor: Cursor,
     /// What the frame that is being read has cost its sender.
@@ -51,8 +56,12 @@ struct Waiting {
 
 impl<T> RecvStream<T> {
     pub(crate) fn new(dialog: Arc<Dialog>) -> Self {
+        Self::over(Way::Dialog(dialog))
+    }
+
+    pub(super) fn over(way: Way) -> Self {
         Self {
-            dialog,
+            way,
             chunk: None,
             cursor: Cursor::default(),
             cost: 0,
@@ -67,6 +76,33 @@ impl<T> RecvStream<T> {
     pub(crate) fn owning(mut self, call: Box<dyn Send + Sync>) -> Self {
         self.call = Some(call);
         self
+    }
+
+    pub(super) fn way(&self) -> &Way {
+        &self.way
+    }
+
+    fn inbound(&self) -> &Inbound {
+        match &self.way {
+            Way::Dialog(dialog) => &dialog.inbound,
+            Way::Home(end) => &end.home().inbound,
+        }
+    }
+
+    /// Reads on where the sender is now; tells whether that is elsewhere.
+    fn go_on(&mut self) -> bool {
+        let next = match &self.way {
+            Way::Dialog(dialog) => {
+                let next = dialog.tie.as_ref().and_then(|tie| tie.take_next());
+                next.map(Received::into_way)
+            }
+            Way::Home(end) => end.other_end().map(Way::Dialog),
+        };
+        let goes_on = next.is_some();
+        if let Some(next) = next {
+            self.way = next;
+        }
+        goes_on
     }
 }
 
@@ -109,6 +145,9 @@ impl<T: Travel> RecvStream<T> {
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Error>>> {
+        if let Way::Home(end) = &self.way {
+            end.begin();
+        }
         while !self.over {
             if !self.cursor.is_done() {
                 return Poll::Ready(Some(self.decode()));
@@ -122,18 +161,22 @@ impl<T: Travel> RecvStream<T> {
                 continue;
             }
             let spent = self.spent();
-            match self.dialog.inbound.take(spent) {
+            match self.inbound().take(spent) {
                 Found::Items(chunk) => {
                     self.arrived();
                     self.begin(chunk);
                 }
-                Found::End(Ended::Well) => self.over = true,
+                Found::End(Ended::Well) => self.over = !self.go_on(),
                 Found::End(Ended::Badly(error)) => {
                     self.over = true;
+                    if let Way::Dialog(dialog) = &self.way {
+                        // A sender that came meanwhile sends in vain.
+                        drop(dialog.tie.as_ref().map(|tie| tie.take_next()));
+                    }
                     return Poll::Ready(Some(Err(error)));
                 }
                 Found::Nothing => {
-                    if !self.look() && self.dialog.inbound.wait(cx.waker()) {
+                    if !self.look() && self.inbound().wait(cx.waker()) && !self.is_elsewhere() {
                         fairness::reset();
                         return Poll::Pending;
                     }
@@ -141,6 +184,11 @@ impl<T: Travel> RecvStream<T> {
             }
         }
         Poll::Ready(None)
+    }
+
+    /// Whether the sender of a stream that was made here has left; then it is read from there.
+    fn is_elsewhere(&mut self) -> bool {
+        matches!(self.way, Way::Home(_)) && self.go_on()
     }
 
     fn decode(&mut self) -> Result<T, Error> {
@@ -189,15 +237,18 @@ impl<T: Travel> RecvStream<T> {
     fn settle(&mut self) {
         let cost = std::mem::take(&mut self.cost);
         if cost > 0
-            && let Some(grant) = self.dialog.inbound.read(cost)
+            && let Some(grant) = self.inbound().read(cost)
         {
-            self.dialog.send(Kind::Credit, &grant.to_le_bytes());
+            match &self.way {
+                Way::Dialog(dialog) => dialog.send(Kind::Credit, &grant.to_le_bytes()),
+                Way::Home(end) => drop(end.home().outbound.grant(grant)),
+            }
         }
     }
 
     fn arrived(&mut self) {
-        if let Some(since) = self.waiting.since {
-            self.dialog.look.waited(since.elapsed());
+        if let (Some(since), Some(dialog)) = (self.waiting.since, self.way.dialog()) {
+            dialog.look.waited(since.elapsed());
         }
         self.waiting = Waiting::default();
     }
@@ -211,11 +262,14 @@ impl<T: Travel> RecvStream<T> {
         if engine().calls_out.load(Ordering::Relaxed) > 0 {
             return false;
         }
-        let Dialog { link, look, .. } = &*self.dialog;
+        let Way::Dialog(dialog) = &self.way else {
+            return false;
+        };
+        let Dialog { link, look, .. } = &**dialog;
         if !look.is_good() {
             self.waiting.since = Some(Instant::now());
         }
-        looking::look(link, look, || self.dialog.inbound.is_ready())
+        looking::look(link, look, || dialog.inbound.is_ready())
     }
 }
 
@@ -232,15 +286,18 @@ impl<T> Unpin for RecvStream<T> {}
 
 impl<T> Drop for RecvStream<T> {
     fn drop(&mut self) {
-        if self.dialog.inbound.stop() && self.call.is_none() {
+        if let Way::Dialog(dialog) = &self.way
+            && dialog.inbound.stop()
+            && self.call.is_none()
+        {
             // An empty grant says that nobody reads any more.
-            self.dialog.send_end(Kind::Credit);
+            dialog.send_end(Kind::Credit);
         }
     }
 }
 
 impl<T> fmt::Debug for RecvStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecvStream({:?})", self.dialog)
+        write!(f, "RecvStream({:?})", self.way)
     }
 }

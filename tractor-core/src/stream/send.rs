@@ -5,17 +5,21 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use futures::Sink;
-use tractor_ipc::Kind;
+use futures::future::BoxFuture;
+use futures::{FutureExt, Sink};
 use tractor_ipc::codec::{self, Shared};
-use tractor_ipc::limits::SHARED_BYTES_MIN;
+use tractor_ipc::limits::{FRAME_BYTES_MAX, SHARED_BYTES_MIN};
+use tractor_ipc::{Payload, PayloadTooLong};
 
 use super::credit::cost;
+use super::frame::FRAME_HEAD;
+use super::inbound::Pushed;
 use super::outbound::Shut;
+use super::way::Way;
 use crate::actor::{self, misused};
 use crate::dialog::Dialog;
 use crate::ending::{Ending, Misuse, Refusal};
@@ -23,6 +27,7 @@ use crate::error::Error;
 use crate::fairness;
 use crate::io::gather;
 use crate::io::items::Appended;
+use crate::scope::{self, Cancellation};
 use crate::travel::Travel;
 
 /// An item that follows another within this time waits for more of them.
@@ -38,8 +43,13 @@ const QUIET: Duration = Duration::from_micros(50);
 /// Dropping it closes the stream: the reader gets what was sent, then the end. If it is dropped
 /// because its context's block is cancelled, or panics, the reader is told that instead; a block
 /// or function that returns an error closes its stream first.
+///
+/// One of a [`fresh_stream`](crate::fresh_stream) that was not used may also be an argument or a
+/// result of a call.
 pub struct SendStream<T> {
-    dialog: Arc<Dialog>,
+    way: Way,
+    /// On its way to where the reader is.
+    moving: Option<Mutex<Moving>>,
     /// Credit that was drawn and not spent; below zero if the last item exceeded it.
     purse: i64,
     /// When an item last left at once.
@@ -49,6 +59,8 @@ pub struct SendStream<T> {
     state: State,
     items: PhantomData<fn(T)>,
 }
+
+type Moving = BoxFuture<'static, Result<(Way, i64), Error>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -60,8 +72,13 @@ enum State {
 
 impl<T> SendStream<T> {
     pub(crate) fn new(dialog: Arc<Dialog>) -> Self {
+        Self::over(Way::Dialog(dialog))
+    }
+
+    pub(super) fn over(way: Way) -> Self {
         Self {
-            dialog,
+            way,
+            moving: None,
             purse: 0,
             left_at: None,
             busy: false,
@@ -79,23 +96,48 @@ impl<T> SendStream<T> {
     /// Closes the stream: the reader gets what was sent, then the end. The other direction stays
     /// as it is. Closed again, nothing happens.
     pub fn close(&mut self) {
-        if self.state == State::Open && self.dialog.outbound.finish() {
-            self.dialog.send_end(Kind::End);
+        if self.state == State::Open {
+            match &self.way {
+                Way::Dialog(dialog) => dialog.finish(),
+                Way::Home(end) => end.close(None),
+            }
         }
         self.state = State::Closed;
+        self.moving = None;
     }
 
     /// Whether an item would be sent in vain: the other side reads no more, its call is over, or
     /// the stream was closed here.
     pub fn is_closed(&self) -> bool {
-        self.state == State::Closed || self.dialog.outbound.is_shut()
+        let is_shut = || match &self.way {
+            Way::Dialog(dialog) => dialog.outbound.is_shut() && !self.is_moving(),
+            Way::Home(end) => end.is_shut(),
+        };
+        self.state == State::Closed || is_shut()
+    }
+
+    /// Whether it goes on elsewhere.
+    fn is_moving(&self) -> bool {
+        let tie = self.way.dialog().and_then(|dialog| dialog.tie.as_ref());
+        self.moving.is_some() || tie.is_some_and(|tie| tie.is_introduced())
+    }
+
+    pub(super) fn way(&self) -> &Way {
+        &self.way
     }
 
     fn why_closed(&self, shut: Shut) -> Error {
         match shut.why {
-            Some(error) => error,
             None if self.state == State::Closed => misused(Misuse::SentAfterClose),
-            None => actor::local_error(Ending::Refused(Refusal::StreamStopped), None),
+            _ => shut.into_error(),
+        }
+    }
+
+    /// Gives it up: the reader gets what was sent, then the error.
+    fn abandon(&mut self, error: Error) {
+        match &self.way {
+            Way::Dialog(dialog) => dialog.abandon(&error),
+            Way::Home(end) => end.close(Some(error)),
         }
     }
 }
@@ -118,9 +160,11 @@ impl<T: Travel> SendStream<T> {
     }
 
     fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.is_closed() {
-            let shut = self.dialog.outbound.shut();
-            return Poll::Ready(Err(self.why_closed(shut)));
+        let Way::Dialog(dialog) = &self.way else {
+            return self.poll_home(cx);
+        };
+        if self.state == State::Closed || dialog.outbound.is_shut() {
+            return self.poll_shut(cx);
         }
         if std::mem::take(&mut self.busy) && fairness::must_yield() {
             cx.waker().wake_by_ref();
@@ -129,12 +173,12 @@ impl<T: Travel> SendStream<T> {
         if self.purse > 0 {
             return Poll::Ready(Ok(()));
         }
-        let drawn = self.dialog.outbound.poll_draw(self.purse, cx.waker());
+        let drawn = dialog.outbound.poll_draw(self.purse, cx.waker());
         self.purse = 0;
         if drawn.is_pending() {
             fairness::reset();
             // The reader may be waiting for what is gathered here.
-            gather::flush_planned(&self.dialog.link);
+            gather::flush_planned(&dialog.link);
         }
         match ready!(drawn) {
             Ok(credit) => {
@@ -145,16 +189,91 @@ impl<T: Travel> SendStream<T> {
         }
     }
 
+    /// Goes on to where the reader is, if it was told to; otherwise nothing can be sent any more.
+    #[cold]
+    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Way::Dialog(dialog) = &self.way else {
+            return self.poll_home(cx);
+        };
+        if self.state != State::Closed && self.moving.is_none() {
+            let tie = dialog.tie.as_ref();
+            let introduction = tie.and_then(|tie| tie.take_introduction());
+            self.moving = introduction.map(|to| Mutex::new(to.follow().boxed()));
+        }
+        let Some(moving) = &mut self.moving else {
+            let shut = dialog.outbound.shut();
+            return Poll::Ready(Err(self.why_closed(shut)));
+        };
+        let moving = moving.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let moved = ready!(moving.poll_unpin(cx));
+        self.moving = None;
+        match moved {
+            Ok((way, credit)) => {
+                // What follows comes from here, as far as the reader is concerned.
+                dialog.finish();
+                (self.way, self.purse) = (way, credit);
+                self.poll_credit(cx)
+            }
+            Err(error) => {
+                let why = dialog.outbound.shut().why.unwrap_or(error);
+                dialog.abandon(&why);
+                dialog.outbound.stop(Some(why.clone()));
+                Poll::Ready(Err(why))
+            }
+        }
+    }
+
+    /// The same of a stream that was made here, whose reader has not left as far as is known.
+    fn poll_home(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Way::Home(end) = &self.way else {
+            return self.poll_credit(cx);
+        };
+        if self.state == State::Closed {
+            return Poll::Ready(Err(self.why_closed(Shut { why: None })));
+        }
+        end.begin();
+        if let Some(dialog) = end.other_end() {
+            // What was sent was paid there.
+            (self.way, self.purse) = (Way::Dialog(dialog), 0);
+            return self.poll_credit(cx);
+        }
+        if std::mem::take(&mut self.busy) && fairness::must_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.purse > 0 && !end.is_shut() {
+            return Poll::Ready(Ok(()));
+        }
+        let drawn = end.home().outbound.poll_draw(self.purse, cx.waker());
+        self.purse = 0;
+        match drawn {
+            Poll::Ready(Ok(credit)) => {
+                self.purse = credit;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(shut)) => Poll::Ready(Err(self.why_closed(shut))),
+            // Perhaps since a moment ago, and then nobody would wake it.
+            Poll::Pending if end.has_dialog() => self.poll_home(cx),
+            Poll::Pending => {
+                fairness::reset();
+                Poll::Pending
+            }
+        }
+    }
+
     fn put(&mut self, item: &T) -> Result<(), Error> {
         with_scratch(|encoded, shared| {
+            let Way::Dialog(dialog) = &self.way else {
+                return self.put_home(item);
+            };
             codec::encode_shared(item, encoded, shared).map_err(|error| bad_item(&error))?;
             if shared.len() > 1 {
                 // More than one large byte string in an item: rare enough to be copied.
                 join(encoded, shared);
             }
             let apart = shared.first().map_or(0, |shared| shared.bytes.len());
-            let link = &self.dialog.link;
-            let id = self.dialog.outgoing();
+            let link = &dialog.link;
+            let id = dialog.outgoing();
             let cost = cost(1, encoded.len() + apart);
             if apart > 0 || encoded.len() >= SHARED_BYTES_MIN {
                 let sent = link.send_item(id, encoded, shared.pop());
@@ -169,9 +288,57 @@ impl<T: Travel> SendStream<T> {
         })
     }
 
+    /// Leaves an item for a reader in this actor.
+    fn put_home(&mut self, item: &T) -> Result<(), Error> {
+        let Way::Home(end) = &self.way else {
+            return self.put(item);
+        };
+        let mut frame = 1_u32.to_le_bytes().to_vec();
+        codec::encode_into(item, &mut frame).map_err(|error| bad_item(&error))?;
+        let cost = cost(1, frame.len() - FRAME_HEAD);
+        if frame.len() > FRAME_BYTES_MAX {
+            return Err(bad_item(&PayloadTooLong { len: frame.len() }));
+        }
+        let payload = match frame.len() < SHARED_BYTES_MIN {
+            true => Payload::Small(&frame),
+            false => Payload::Bulk(frame),
+        };
+        match end.home().inbound.push(payload) {
+            Pushed::Woke | Pushed::Quiet => {
+                self.busy = true;
+                self.purse -= cost;
+                Ok(())
+            }
+            Pushed::Late | Pushed::Violation(_) => self.put_after(item),
+        }
+    }
+
+    /// Sends an item to a reader that has left since there was credit.
+    fn put_after(&mut self, item: &T) -> Result<(), Error> {
+        let Way::Home(end) = &self.way else {
+            return self.put(item);
+        };
+        let Some(dialog) = end.other_end() else {
+            let shut = end.home().outbound.shut();
+            return Err(self.why_closed(shut));
+        };
+        // There is as much as there was here.
+        let drawn = dialog.outbound.poll_draw(0, Waker::noop());
+        self.way = Way::Dialog(dialog);
+        match drawn {
+            Poll::Ready(Ok(credit)) => self.purse = credit,
+            Poll::Ready(Err(shut)) => return Err(self.why_closed(shut)),
+            Poll::Pending => unreachable!("an item was permitted"),
+        }
+        self.put(item)
+    }
+
     /// Has an item leave that was appended: now, or with others.
     fn leave(&mut self, appended: Appended) {
-        let link = &self.dialog.link;
+        let Way::Dialog(dialog) = &self.way else {
+            return;
+        };
+        let link = &dialog.link;
         if appended == Appended::Filled {
             self.left_at = Some(Instant::now());
             self.busy = true;
@@ -183,7 +350,7 @@ impl<T: Travel> SendStream<T> {
         }
         let now = Instant::now();
         let pause = self.left_at.is_none_or(|at| now - at > QUIET);
-        if self.dialog.was_heard() || pause {
+        if dialog.was_heard() || pause {
             self.left_at = Some(now);
             link.flush();
         } else {
@@ -219,16 +386,34 @@ impl<T> Unpin for SendStream<T> {}
 
 impl<T> Drop for SendStream<T> {
     fn drop(&mut self) {
-        // A panic is no end of the items: the call tells of it.
-        if !std::thread::panicking() {
-            self.close();
+        let of_call = self.way.dialog().is_some_and(|dialog| dialog.tie.is_none());
+        match why_dropped() {
+            // A panic is no end of the items, nor is a cancel; of those the call tells, if there
+            // is one.
+            Some(error) if !of_call && self.state == State::Open => self.abandon(error),
+            Some(_) if std::thread::panicking() => {}
+            Some(_) | None => self.close(),
         }
     }
 }
 
+/// What drops whatever is dropped now, if it is no regular end.
+fn why_dropped() -> Option<Error> {
+    if std::thread::panicking() {
+        let message = "the task that held the sending end of a stream panicked".to_owned();
+        let location = None;
+        return Some(actor::local_error(
+            Ending::Panicked { message, location },
+            None,
+        ));
+    }
+    let Cancellation { by, reason } = scope::current()?.cancelled_by()?;
+    Some(actor::local_error(Ending::Cancelled { by, reason }, None))
+}
+
 impl<T> fmt::Debug for SendStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SendStream({:?}, {:?})", self.dialog, self.state)
+        write!(f, "SendStream({:?}, {:?})", self.way, self.state)
     }
 }
 

@@ -1,0 +1,661 @@
+//! The ends of a fresh stream are values: whoever receives one talks with the other end directly,
+//! and whatever becomes of one, the holder of the other hears of it.
+
+use std::sync::Mutex;
+
+use futures::future::join_all;
+use futures::{FutureExt, StreamExt, join, try_join};
+use serde::{Deserialize, Serialize, Serializer};
+use tractor::{
+    Ending, Error, Portal, RecvStream, Refusal, SendStream, current_actor, fresh_stream,
+    open_nursery,
+};
+
+use crate::deaths::die;
+use crate::witness::{note, tell, wait_for};
+
+/// Sends the numbers below `n`.
+#[tractor::rpc]
+async fn produce(mut numbers: SendStream<u64>, n: u64) -> tractor::Result<()> {
+    for number in 0..n {
+        numbers.send(number).await?;
+    }
+    Ok(())
+}
+
+/// How many numbers come, in order, before the end.
+#[tractor::rpc]
+async fn consume(mut numbers: RecvStream<u64>) -> tractor::Result<u64> {
+    let mut next = 0;
+    while let Some(number) = numbers.recv().await? {
+        assert_eq!(number, next);
+        next += 1;
+    }
+    Ok(next)
+}
+
+/// Bytes that this actor has sent and received over all its links.
+fn traffic() -> tractor::Result<u64> {
+    let links = current_actor()?.statistics().links;
+    Ok(links
+        .iter()
+        .map(|link| link.bytes_in + link.bytes_out)
+        .sum())
+}
+
+async fn two(body: impl AsyncFnOnce(Portal, Portal) -> tractor::Result<()>) -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let (a, b) = (
+            nursery.start_actor("a").await?,
+            nursery.start_actor("b").await?,
+        );
+        body(a, b).await?;
+        nursery.cancel();
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn both_ends_that_were_sent_talk_with_each_other_and_not_through_the_middle()
+-> tractor::Result<()> {
+    const ITEMS: u64 = 300_000;
+    two(async |a, b| {
+        let (sender, reader) = fresh_stream();
+        let before = traffic()?;
+        let consumed = b.run(consume(reader));
+        let (count, ()) = try_join!(consumed, a.run(produce(sender, ITEMS)))?;
+        assert_eq!(count, ITEMS);
+        let through_here = traffic()? - before;
+        assert!(
+            through_here < 4096,
+            "{through_here} bytes came through here"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_sender_that_is_sent_first_goes_on_to_the_reader_in_order() -> tractor::Result<()> {
+    const ITEMS: u64 = 300_000;
+    two(async |a, b| {
+        let (sender, reader) = fresh_stream();
+        let before = traffic()?;
+        let produced = a.run(produce(sender, ITEMS));
+        let consumed = async {
+            // It sends until it has to wait.
+            a.run(tell("anything")).await?;
+            b.run(consume(reader)).await
+        };
+        let ((), count) = try_join!(produced, consumed)?;
+        assert_eq!(count, ITEMS);
+        let through_here = traffic()? - before;
+        assert!(
+            through_here < 3 * 256 * 1024,
+            "{through_here} bytes came through here, which is more than a window"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_sender_that_has_closed_before_the_reader_left_is_read_whole() -> tractor::Result<()> {
+    two(async |a, b| {
+        for n in [0, 1, 10_000] {
+            let (sender, reader) = fresh_stream();
+            a.run(produce(sender, n)).await?;
+            assert_eq!(b.run(consume(reader)).await?, n);
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn either_end_may_stay() -> tractor::Result<()> {
+    const ITEMS: u64 = 100_000;
+    two(async |a, b| {
+        let (sender, reader) = fresh_stream();
+        let ((), count) = try_join!(a.run(produce(sender, ITEMS)), consume(reader))?;
+        assert_eq!(count, ITEMS);
+        let (sender, reader) = fresh_stream();
+        let (count, ()) = try_join!(b.run(consume(reader)), produce(sender, ITEMS))?;
+        assert_eq!(count, ITEMS);
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn both_ends_may_stay_or_be_sent_to_one_actor() -> tractor::Result<()> {
+    const ITEMS: u64 = 100_000;
+    two(async |a, _| {
+        let (sender, reader) = fresh_stream();
+        let ((), count) = try_join!(produce(sender, ITEMS), consume(reader))?;
+        assert_eq!(count, ITEMS);
+        let (sender, reader) = fresh_stream();
+        let ((), count) = try_join!(a.run(produce(sender, ITEMS)), a.run(consume(reader)))?;
+        assert_eq!(count, ITEMS);
+        let (sender, reader) = fresh_stream();
+        let (count, ()) = try_join!(a.run(consume(reader)), a.run(produce(sender, ITEMS)))?;
+        assert_eq!(count, ITEMS);
+        let own = tractor::get_root().await?;
+        let (sender, reader) = fresh_stream();
+        let ((), count) = try_join!(own.run(produce(sender, ITEMS)), a.run(consume(reader)))?;
+        assert_eq!(count, ITEMS);
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_reader_leaves_after_its_sender_was_used() -> tractor::Result<()> {
+    two(async |_, b| {
+        let (mut sender, reader) = fresh_stream();
+        for number in 0..1000 {
+            sender.send(number).await?;
+        }
+        let rest = async {
+            for number in 1000..200_000 {
+                sender.send(number).await?;
+            }
+            drop(sender);
+            tractor::Ok(())
+        };
+        let (count, ()) = try_join!(b.run(consume(reader)), rest)?;
+        assert_eq!(count, 200_000);
+        let (mut sender, reader) = fresh_stream();
+        sender.send(0).await?;
+        sender.close();
+        assert_eq!(b.run(consume(reader)).await?, 1);
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn the_one_in_the_middle_may_end() -> tractor::Result<()> {
+    /// Makes the stream, and ends when the two have met.
+    #[tractor::rpc]
+    async fn introduce(a: Portal, b: Portal) -> tractor::Result<()> {
+        let (sender, reader) = fresh_stream();
+        b.run(keep_reader(reader)).await?;
+        a.run(keep_sender(sender)).await
+    }
+    static SENDER: Mutex<Option<SendStream<u64>>> = Mutex::new(None);
+    static READER: Mutex<Option<RecvStream<u64>>> = Mutex::new(None);
+    #[tractor::rpc]
+    async fn keep_sender(mut numbers: SendStream<u64>) -> tractor::Result<()> {
+        numbers.send(0).await?;
+        *SENDER.lock().unwrap() = Some(numbers);
+        Ok(())
+    }
+    #[tractor::rpc]
+    async fn keep_reader(numbers: RecvStream<u64>) {
+        *READER.lock().unwrap() = Some(numbers);
+    }
+    #[tractor::rpc]
+    async fn go_on() -> tractor::Result<()> {
+        let mut numbers = SENDER.lock().unwrap().take().expect("it was kept");
+        for number in 1..100_000 {
+            numbers.send(number).await?;
+        }
+        Ok(())
+    }
+    #[tractor::rpc]
+    async fn read_on() -> tractor::Result<u64> {
+        let numbers = READER.lock().unwrap().take().expect("it was kept");
+        consume(numbers).await
+    }
+    two(async |a, b| {
+        let met = open_nursery(async |nursery| {
+            let middle = introduce(a.clone(), b.clone());
+            nursery.run_in_actor("middle", middle).await?.result().await
+        });
+        met.await?;
+        let (count, ()) = try_join!(b.run(read_on()), a.run(go_on()))?;
+        assert_eq!(count, 100_000);
+        Ok(())
+    })
+    .await
+}
+
+/// Ends inside of other values.
+#[derive(Serialize, Deserialize)]
+struct Both {
+    numbers: SendStream<u64>,
+    more: Vec<RecvStream<u64>>,
+}
+
+#[tractor::test]
+async fn ends_are_results_too_and_parts_of_values() -> tractor::Result<()> {
+    /// Counts in a task of its own, beside the answer.
+    #[tractor::rpc]
+    async fn count(n: u64) -> RecvStream<u64> {
+        let (sender, reader) = fresh_stream();
+        spawn_detached(produce(sender, n).map(drop));
+        reader
+    }
+    /// What is sent into the first comes out of the others.
+    #[tractor::rpc]
+    async fn double() -> Both {
+        let (numbers, mut reader) = fresh_stream::<u64>();
+        let (mut out, more): (Vec<_>, Vec<_>) = (0..2).map(|_| fresh_stream()).unzip();
+        spawn_detached(async move {
+            while let Ok(Some(number)) = reader.recv().await {
+                for out in &mut out {
+                    let _ = out.send(number).await;
+                }
+            }
+        });
+        Both { numbers, more }
+    }
+    two(async |a, _| {
+        assert_eq!(consume(a.run(count(100_000)).await?).await?, 100_000);
+        let Both { numbers, mut more } = a.run(double()).await?;
+        let (second, first) = (more.pop().unwrap(), more.pop().unwrap());
+        let counts = try_join!(produce(numbers, 1000), consume(first), consume(second))?;
+        assert_eq!(counts, ((), 1000, 1000));
+        let dropped = a.run(count(u64::MAX)).await?;
+        drop(dropped);
+        a.run(wait_for("ended")).await
+    })
+    .await
+}
+
+/// Runs beside everything else, and notes its end.
+fn spawn_detached(task: impl Future<Output = ()> + Send + 'static) {
+    async_std::task::spawn(async {
+        task.await;
+        note("ended");
+    });
+}
+
+#[tractor::rpc]
+async fn drop_sender(numbers: SendStream<u64>) {
+    drop(numbers);
+}
+
+#[tractor::rpc]
+async fn drop_reader(numbers: RecvStream<u64>) {
+    drop(numbers);
+}
+
+#[track_caller]
+fn assert_stopped(error: &Error) {
+    let stopped = matches!(error.ending(), Ending::Refused(Refusal::StreamStopped));
+    assert!(stopped, "{error}");
+}
+
+#[track_caller]
+fn assert_lost(error: &Error) {
+    let lost = matches!(error.ending(), Ending::Refused(Refusal::EndLost));
+    assert!(lost, "{error}");
+}
+
+/// Sends until that fails.
+#[tractor::rpc]
+async fn produce_until_told(mut numbers: SendStream<u64>) -> Error {
+    loop {
+        if let Err(error) = numbers.send(0).await {
+            return error;
+        }
+    }
+}
+
+#[tractor::test]
+async fn an_end_that_is_dropped_unused_is_told_of() -> tractor::Result<()> {
+    two(async |a, b| {
+        // The other stays.
+        let (sender, reader) = fresh_stream();
+        a.run(drop_sender(sender)).await?;
+        assert_eq!(consume(reader).await?, 0);
+        let (sender, reader) = fresh_stream();
+        a.run(drop_reader(reader)).await?;
+        assert_stopped(&produce_until_told(sender).await);
+        // The other is sent.
+        for first in [true, false] {
+            let (sender, reader) = fresh_stream();
+            let (one, other) = (a.run(drop_sender(sender)), b.run(consume(reader)));
+            let ((), count) = match first {
+                true => try_join!(one, other)?,
+                false => try_join!(other, one).map(|(other, one)| (one, other))?,
+            };
+            assert_eq!(count, 0);
+            let (sender, reader) = fresh_stream();
+            let (one, other) = (
+                a.run(drop_reader(reader)),
+                b.run(produce_until_told(sender)),
+            );
+            let ((), error) = match first {
+                true => try_join!(one, other)?,
+                false => try_join!(other, one).map(|(other, one)| (one, other))?,
+            };
+            assert_stopped(&error);
+        }
+        // Both stay, or were never sent.
+        let (sender, reader) = fresh_stream::<u64>();
+        drop(sender);
+        assert_eq!(consume(reader).await?, 0);
+        let (sender, reader) = fresh_stream();
+        drop(a.run(drop_reader(reader)));
+        assert_stopped(&produce_until_told(sender).await);
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn an_end_of_a_call_that_was_refused_is_lost() -> tractor::Result<()> {
+    /// Refuses to be decoded.
+    #[derive(Debug)]
+    struct Undecodable;
+    impl Serialize for Undecodable {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_unit()
+        }
+    }
+    impl<'de> Deserialize<'de> for Undecodable {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(serde::de::Error::custom("it does not want to"))
+        }
+    }
+    #[tractor::rpc]
+    async fn never(_refusing: Undecodable, _numbers: SendStream<u64>) {}
+    #[tractor::rpc]
+    async fn never_reads(_refusing: Undecodable, _numbers: RecvStream<u64>) {}
+    open_nursery(async |nursery| {
+        let closed = nursery.start_actor("closed").expose(["promises::witness"]);
+        let (closed, open) = try_join!(
+            closed.into_future(),
+            nursery.start_actor("open").into_future()
+        )?;
+        let (sender, reader) = fresh_stream();
+        let refused = closed.run(drop_sender(sender)).await.unwrap_err();
+        assert!(matches!(
+            refused.ending(),
+            Ending::Refused(Refusal::NotExposed)
+        ));
+        assert_lost(&consume(reader).await.unwrap_err());
+        let (sender, reader) = fresh_stream();
+        closed.run(drop_reader(reader)).await.unwrap_err();
+        assert_stopped(&produce_until_told(sender).await);
+
+        let (sender, reader) = fresh_stream();
+        open.run(never(Undecodable, sender)).await.unwrap_err();
+        assert_lost(&consume(reader).await.unwrap_err());
+        let (sender, reader) = fresh_stream();
+        open.run(never_reads(Undecodable, reader))
+            .await
+            .unwrap_err();
+        assert_stopped(&produce_until_told(sender).await);
+        // The other one is in a third actor.
+        let (sender, reader) = fresh_stream();
+        let consumed = open.run(consume(reader));
+        let (consumed, refused) = join!(consumed, closed.run(drop_sender(sender)));
+        refused.unwrap_err();
+        let error = consumed.unwrap_err();
+        assert_lost(&error);
+        assert_eq!(error.origin().name(), "closed");
+        nursery.cancel();
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn an_end_of_a_call_that_is_cancelled_is_told_of() -> tractor::Result<()> {
+    #[tractor::rpc]
+    async fn hold_sender(numbers: SendStream<u64>) {
+        note("held");
+        std::future::pending::<()>().await;
+        drop(numbers);
+    }
+    /// Keeps the one thread of its actor until it is told.
+    #[tractor::rpc(spawn)]
+    async fn block() -> tractor::Result<()> {
+        tractor::get_root().await?.run(tell("blocked")).await?;
+        futures::executor::block_on(wait_for("go on"));
+        Ok(())
+    }
+    #[tractor::rpc(spawn)]
+    async fn never_runs(_numbers: SendStream<u64>) {
+        unreachable!("it was cancelled before");
+    }
+    #[tractor::rpc(spawn)]
+    async fn never_reads(_numbers: RecvStream<u64>) {
+        unreachable!("it was cancelled before");
+    }
+    two(async |a, _| {
+        let (sender, reader) = fresh_stream::<u64>();
+        let mut call = a.run(hold_sender(sender)).boxed();
+        let begun = a.run(wait_for("held"));
+        futures::future::select(&mut call, begun.boxed()).await;
+        drop(call);
+        let error = consume(reader).await.unwrap_err();
+        assert!(error.is_cancelled(), "{error}");
+
+        // Before it runs, so that its arguments are never decoded.
+        let blocked = async {
+            let (sender, reader) = fresh_stream::<u64>();
+            let (stays, gone) = fresh_stream();
+            wait_for("blocked").await;
+            let mut calls = join_all([
+                a.run(never_runs(sender)).boxed(),
+                a.run(never_reads(gone)).boxed(),
+            ]);
+            assert!((&mut calls).now_or_never().is_none());
+            drop(calls);
+            assert_lost(&consume(reader).await.unwrap_err());
+            assert_stopped(&produce_until_told(stays).await);
+            a.run(tell("go on")).await
+        };
+        try_join!(a.run(block()), blocked)?;
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_holder_that_is_killed_is_told_of_with_its_death() -> tractor::Result<()> {
+    #[tractor::rpc]
+    async fn die_with_sender(mut numbers: SendStream<u64>) -> tractor::Result<()> {
+        numbers.send(0).await?;
+        die();
+        std::future::pending().await
+    }
+    #[tractor::rpc]
+    async fn die_with_reader(_numbers: RecvStream<u64>) {
+        die();
+        std::future::pending::<()>().await;
+    }
+    let (sender, mut reader) = fresh_stream();
+    let (stays, gone) = fresh_stream();
+    let dead: tractor::Result<()> = open_nursery(async |nursery| {
+        let killed = nursery.start_actor("killed").await?;
+        let (_, died) = join!(
+            killed.run(die_with_sender(sender)),
+            killed.run(die_with_reader(gone))
+        );
+        died
+    })
+    .await;
+    assert_eq!(dead.unwrap_err().signal(), Some(9));
+    assert_eq!(reader.recv().await?, Some(0), "what it sent comes first");
+    assert_eq!(reader.recv().await.unwrap_err().signal(), Some(9));
+    assert_eq!(produce_until_told(stays).await.signal(), Some(9));
+    Ok(())
+}
+
+#[tractor::test]
+async fn a_holder_that_is_killed_is_told_of_in_a_third_actor() -> tractor::Result<()> {
+    static SENDER: Mutex<Option<SendStream<u64>>> = Mutex::new(None);
+    #[tractor::rpc]
+    async fn send_one_and_keep(mut numbers: SendStream<u64>) -> tractor::Result<()> {
+        numbers.send(0).await?;
+        *SENDER.lock().unwrap() = Some(numbers);
+        Ok(())
+    }
+    #[tractor::rpc]
+    async fn keep_unused(numbers: SendStream<u64>) {
+        *SENDER.lock().unwrap() = Some(numbers);
+    }
+    #[tractor::rpc]
+    async fn how_it_ends(mut numbers: RecvStream<u64>) -> (u64, Error) {
+        let mut count = 0;
+        loop {
+            match numbers.recv().await {
+                Ok(Some(_)) => count += 1,
+                Ok(None) => panic!("it ended well after {count}"),
+                Err(error) => return (count, error),
+            }
+        }
+    }
+    open_nursery(async |nursery| {
+        let reading = nursery.start_actor("reading").await?;
+        for used in [true, false] {
+            let (sender, reader) = fresh_stream();
+            let ended = reading.run(how_it_ends(reader)).boxed().shared();
+            let _ = ended.clone().now_or_never();
+            let killed: tractor::Result<()> = open_nursery(async |nursery| {
+                let killed = nursery.start_actor("killed").await?;
+                match used {
+                    true => killed.run(send_one_and_keep(sender)).await?,
+                    false => killed.run(keep_unused(sender)).await?,
+                }
+                killed.run(crate::deaths::kill_oneself()).await
+            })
+            .await;
+            assert_eq!(killed.unwrap_err().signal(), Some(9));
+            let (count, error) = ended.await?;
+            assert_eq!(count, u64::from(used));
+            assert!(
+                error.is_death() || matches!(error.ending(), Ending::LinkLost { .. }),
+                "{error}"
+            );
+            assert_eq!(error.origin().name(), "killed");
+        }
+        nursery.cancel();
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn what_cannot_travel_is_refused_by_name() -> tractor::Result<()> {
+    #[tractor::rpc]
+    async fn use_then_send(mut numbers: SendStream<u64>, to: Portal) -> Error {
+        numbers.send(1).await.expect("somebody reads");
+        to.run(drop_sender(numbers)).await.unwrap_err()
+    }
+    #[tractor::rpc]
+    async fn swallow(_numbers: Vec<SendStream<u64>>) {}
+    #[track_caller]
+    fn check(error: &Error, words: &str) {
+        let Ending::Refused(Refusal::BadArguments(why)) = error.ending() else {
+            panic!("{error}");
+        };
+        assert!(why.contains(words), "{why}");
+    }
+    two(async |a, b| {
+        let (mut sender, mut reader) = fresh_stream();
+        sender.send(1).await?;
+        check(
+            &a.run(drop_sender(sender)).await.unwrap_err(),
+            "was used already",
+        );
+        assert_eq!(reader.recv().await?, Some(1));
+        assert_eq!(
+            reader.recv().await?,
+            None,
+            "its sender was dropped with the call"
+        );
+        let (sender, mut reader) = fresh_stream::<u64>();
+        assert!(reader.next().now_or_never().is_none());
+        check(
+            &a.run(drop_reader(reader)).await.unwrap_err(),
+            "was used already",
+        );
+        assert_stopped(&produce_until_told(sender).await);
+
+        let (sender, mut reader) = fresh_stream();
+        let error = try_join!(a.run(use_then_send(sender, b.clone())), reader.recv())?.0;
+        check(&error, "only the ends of a fresh stream travel");
+
+        let (mut ends, _reader) = fresh_stream::<SendStream<u64>>();
+        let refused = ends.send(fresh_stream().0).await.unwrap_err();
+        let Ending::Refused(Refusal::BadItem(why)) = refused.ending() else {
+            panic!("{refused}");
+        };
+        assert!(
+            why.contains("an argument or a result of a call only"),
+            "{why}"
+        );
+
+        let (sender, reader) = fresh_stream();
+        let twice = Twice(sender);
+        check(
+            &a.run(take_twice(twice)).await.unwrap_err(),
+            "was sent already",
+        );
+        assert_lost(&consume(reader).await.unwrap_err());
+        a.run(hold_nothing()).await
+    })
+    .await
+}
+
+/// Sends what it has two times.
+#[derive(Deserialize)]
+struct Twice(SendStream<u64>);
+
+impl Serialize for Twice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.0, &self.0).serialize(serializer)
+    }
+}
+
+#[tractor::rpc]
+async fn take_twice(_twice: Twice) {}
+
+#[tractor::rpc]
+async fn hold_nothing() {}
+
+#[tractor::test]
+async fn a_slow_reader_bounds_what_is_on_its_way() -> tractor::Result<()> {
+    /// Sends blocks until told to stop, and notes how many went.
+    #[tractor::rpc]
+    async fn flood(mut blocks: SendStream<tractor::Bytes>) -> u64 {
+        let block: tractor::Bytes = (0..1024).map(|n| n as u8).collect();
+        let mut sent = 0;
+        while blocks.send(block.clone()).await.is_ok() {
+            sent += 1;
+        }
+        sent
+    }
+    /// Reads one, then nothing before it is told.
+    #[tractor::rpc]
+    async fn read_one(mut blocks: RecvStream<tractor::Bytes>) -> tractor::Result<()> {
+        blocks.recv().await?;
+        note("read one");
+        wait_for("stop").await;
+        Ok(())
+    }
+    two(async |a, b| {
+        let (sender, reader) = fresh_stream();
+        let stop = async {
+            b.run(wait_for("read one")).await?;
+            // Its answer comes after whatever was on its way before.
+            a.run(hold_nothing()).await?;
+            b.run(tell("stop")).await
+        };
+        let (sent, (), ()) = try_join!(a.run(flood(sender)), b.run(read_one(reader)), stop)?;
+        assert!(
+            sent <= 2 * 256 + 2,
+            "{sent} KiB were sent to a reader that read one"
+        );
+        Ok(())
+    })
+    .await
+}
