@@ -218,11 +218,7 @@ impl RpcTask {
         if step == Cancel::Nothing {
             return;
         }
-        if let Some(dialog) = self.dialog() {
-            // Behind a shield it would wait for items of one who sends no more.
-            let error = self.cancelled_error();
-            dialog.end(&Ended::Badly(error.clone()), Some(&error));
-        }
+        self.break_off_dialog();
         self.scope.cancel_with(reason, by);
         match step {
             Cancel::Nothing => {}
@@ -288,6 +284,15 @@ impl RpcTask {
         }
     }
 
+    /// It is cancelled: behind a shield it would wait for items of one who sends no more. The table
+    /// is asked, whose lock orders this with the beginning of the dialog.
+    fn break_off_dialog(&self) {
+        if let Some(dialog) = self.link.dialog(self.call) {
+            let error = self.cancelled_error();
+            dialog.end(&Ended::Badly(error.clone()), Some(&error));
+        }
+    }
+
     /// What is said during the call, once that has begun.
     fn dialog(&self) -> Option<Arc<Dialog>> {
         self.dialog.get().and_then(Weak::upgrade)
@@ -339,6 +344,10 @@ impl RpcTask {
                 Start::Call(start) => start(args),
                 Start::Dialog(start) => start(args, Seat::new(&self.link, self.call, &self.dialog)),
             };
+            if self.cancelled.get().is_some() {
+                // Perhaps before there was a dialog that could have been told.
+                self.break_off_dialog();
+            }
             match body {
                 Err(error) => {
                     let refusal = Refusal::BadArguments(error.to_string());

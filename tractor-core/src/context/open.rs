@@ -244,7 +244,8 @@ impl<In, Out, T> fmt::Debug for OpenContext<In, Out, T> {
 
 pin_project! {
     /// What runs as the caller's side. Dropped before its end, it cancels the function before its
-    /// streams are dropped: nobody may take their end for one that was meant well.
+    /// streams are dropped, and the first end that the function hears of counts: nobody may take a
+    /// stream that breaks off for one that is done.
     struct Block<'a, F> {
         #[pin]
         body: F,

@@ -211,7 +211,7 @@ impl<T> Drop for RecvStream<T> {
     fn drop(&mut self) {
         if self.dialog.inbound.stop() && self.call.is_none() {
             // An empty grant says that nobody reads any more.
-            self.dialog.send_end(Kind::Credit);
+            self.dialog.send(Kind::Credit, &[]);
         }
     }
 }

@@ -80,7 +80,7 @@ impl<T> SendStream<T> {
     /// as it is. Closed again, nothing happens.
     pub fn close(&mut self) {
         if self.state == State::Open && self.dialog.outbound.finish() {
-            self.dialog.send_end(Kind::End);
+            self.dialog.send(Kind::End, &[]);
         }
         self.state = State::Closed;
     }
