@@ -14,7 +14,7 @@ use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use tractor::{CancelScope, Context, Portal, open_nursery, shield};
 
-use self::side::{End, Item, Noted, Script, Seen, Step, play, seen, what_was_seen};
+use self::side::{End, Item, Noted, Script, Seen, Step, play, recv, seen, what_was_seen};
 use crate::chance::{Chance, give_up_after};
 use crate::contexts::nothing_runs;
 use crate::tree::{PROMPT, assert_alone, note, within};
@@ -29,13 +29,21 @@ async fn far_side(
     ctx: Context<(), Item, Item>,
     script: Script,
     near: u32,
-    late: u64,
+    (late, drains): (u64, bool),
 ) -> Result<(), anyhow::Error> {
     let noted = Noted::begin();
     async_std::task::sleep(Duration::from_micros(late)).await;
     ctx.started(())?;
-    let ends = ctx.open_stream()?;
-    let ended = play("far", &script, ends, &|| (), near).await;
+    let (out, mut back) = ctx.open_stream()?;
+    if drains {
+        // As one who must know whether it has all.
+        let drained = shield(recv(&mut back, u64::MAX)).await;
+        if let Err(error) = drained.expect("nobody cancels the shield") {
+            noted.end(&Err(error.clone().into()));
+            return Err(error.into());
+        }
+    }
+    let ended = play("far", &script, (out, back), &|| (), near).await;
     noted.end(&ended);
     ended
 }
@@ -55,6 +63,8 @@ struct Case {
     /// Whether the caller is the callee's parent, or its sibling.
     parent: bool,
     late: u64,
+    /// Whether the callee first reads everything, behind a shield.
+    drains: bool,
     limit: Limit,
     after: Duration,
 }
@@ -69,6 +79,7 @@ impl Case {
             far: Script::new(&mut chance, !parent),
             parent,
             late: chance.below(4) * chance.below(1000),
+            drains: chance.below(3) == 0,
             limit: *chance.pick(&[Limit::Deadline, Limit::Cancel, Limit::Drop]),
             after: chance.delay(60),
         }
@@ -83,7 +94,11 @@ type Told = (Option<Result<(), String>>, Seen);
 #[tractor::rpc]
 async fn near_side(far: Portal, case: Case) -> tractor::Result<Told> {
     *seen() = None;
-    let call = far_side(case.far.clone(), std::process::id(), case.late);
+    let call = far_side(
+        case.far.clone(),
+        std::process::id(),
+        (case.late, case.drains),
+    );
     let context = far.open_context(call, async |ctx, ()| {
         let noted = Noted::begin();
         let ends = ctx.open_stream()?;
@@ -168,9 +183,11 @@ fn was_killed(error: &tractor::Error) -> bool {
 fn agree(told: Option<Result<(), String>>, near: &Seen, far: &Seen) {
     let case = format!("told {told:?}\nnear {near:?}\nfar {far:?}");
     if near.found_end {
+        assert!(far.has_closed(), "it broke off: {case}");
         assert_eq!(near.received, far.sent, "the end behind a part: {case}");
     }
     if far.found_end {
+        assert!(near.has_closed(), "it broke off: {case}");
         assert_eq!(far.received, near.sent, "the end behind a part: {case}");
     }
     assert!(

@@ -168,6 +168,8 @@ scenarios! {
         streams::t33_dropped_sender_spoils_no_other_stream
     "T34 in contexts" "one that is given up at once leaves nothing"
         streams::t34_context_given_up_at_once_leaves_nothing
+    "T34 in streams" "a cancel ends what a shield reads"
+        streams::t34_cancel_ends_what_a_shield_reads
     "T35 in contexts" "one that is opened during a cancel ends"
         streams::t35_context_opened_during_cancel_ends
     "R01" "one name twice answers every waiter"

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures::future::join_all;
 use futures::{Stream, StreamExt, stream};
-use tractor::{Context, Ending, Portal, Refusal, open_nursery, wait_for_actor};
+use tractor::{Context, Ending, Portal, Refusal, open_nursery, shield, wait_for_actor};
 
 use crate::calls::pid;
 use crate::chance::{Chance, give_up_after};
@@ -320,6 +320,40 @@ pub(crate) async fn t34_context_given_up_at_once_leaves_nothing(seed: u64) -> tr
     within(begin, PROMPT, "giving up a hundred contexts and streams");
     assert_alone();
     Ok(())
+}
+
+/// T34. The same with a function that at once reads to the end, behind a shield. It hears of the
+/// cancel wherever that finds it, before its first poll, in it or later.
+pub(crate) async fn t34_cancel_ends_what_a_shield_reads(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        for _ in 0..100 {
+            let context = worker.open_context(drains(), async |_, ()| {
+                pending::<tractor::Result<()>>().await
+            });
+            let mut context = Box::pin(context);
+            assert!(futures::poll!(context.as_mut()).is_pending());
+            wait_micros(chance.below(300)).await;
+        }
+        nothing_runs(&worker).await;
+        worker.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}
+
+#[tractor::context]
+async fn drains(ctx: Context<(), u64, ()>) -> tractor::Result<()> {
+    ctx.started(())?;
+    let (_out, mut numbers) = ctx.open_stream()?;
+    let draining = shield(async move {
+        while numbers.recv().await?.is_some() {}
+        tractor::Ok(())
+    });
+    let error = draining.await.expect("nobody cancels the shield");
+    error.map(|()| panic!("nobody has closed the stream"))
 }
 
 /// T35. Contexts are opened with an actor around the moment in which it is cancelled. Each ends,

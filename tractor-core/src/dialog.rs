@@ -35,8 +35,6 @@ pub(crate) struct Dialog {
     started: AtomicBool,
     /// Whether something came in since we last sent: then our next item is likely waited for.
     heard: AtomicBool,
-    /// Whether this side has had the function cancelled.
-    given_up: AtomicBool,
     /// Whether it pays for the stream's reader to read the link itself.
     pub(crate) look: LookScore,
     /// What it is besides, if it is no part of a call but joins two ends of a stream.
@@ -127,7 +125,6 @@ impl Dialog {
             first: Mutex::new(First::Awaited(None)),
             started: AtomicBool::new(false),
             heard: AtomicBool::new(true),
-            given_up: AtomicBool::new(false),
             look: LookScore::new(),
             tie,
         });
@@ -154,19 +151,6 @@ impl Dialog {
     /// Whether something came in since this was asked last.
     pub(crate) fn was_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed) && self.heard.swap(false, Ordering::Relaxed)
-    }
-
-    /// From now on nothing is said but that the function is cancelled. The function must not take
-    /// what happens to the streams of a block that ends for an end that was meant well.
-    pub(crate) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Release);
-    }
-
-    /// Says that the peer gets no more items, or that nobody reads its.
-    pub(crate) fn send_end(&self, kind: Kind) {
-        if !self.given_up.load(Ordering::Acquire) {
-            self.send(kind, &[]);
-        }
     }
 
     /// Sends a frame of the dialog behind all items that were sent.

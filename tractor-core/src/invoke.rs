@@ -235,11 +235,7 @@ impl RpcTask {
         if step == Cancel::Nothing {
             return;
         }
-        if let Some(dialog) = self.dialog() {
-            // Behind a shield it would wait for items of one who sends no more.
-            let error = self.cancelled_error();
-            dialog.end(&Ended::Badly(error.clone()), Some(&error));
-        }
+        self.break_off_dialog();
         self.scope.cancel_with(reason, by);
         match step {
             Cancel::Nothing => {}
@@ -302,6 +298,15 @@ impl RpcTask {
     fn end_dialog(&self) {
         if let Some(dialog) = self.dialog() {
             dialog.end(&Ended::Well, None);
+        }
+    }
+
+    /// It is cancelled: behind a shield it would wait for items of one who sends no more. The table
+    /// is asked, whose lock orders this with the beginning of the dialog.
+    fn break_off_dialog(&self) {
+        if let Some(dialog) = self.link.dialog(self.call) {
+            let error = self.cancelled_error();
+            dialog.end(&Ended::Badly(error.clone()), Some(&error));
         }
     }
 
@@ -399,6 +404,10 @@ impl RpcTask {
                 Start::Call(start) => start(args),
                 Start::Dialog(start) => start(args, Seat::new(&self.link, self.call, &self.dialog)),
             });
+            if self.cancelled.get().is_some() {
+                // Perhaps before there was a dialog that could have been told.
+                self.break_off_dialog();
+            }
             match body {
                 Err(error) => {
                     let refusal = Refusal::BadArguments(error.to_string());

@@ -94,6 +94,8 @@ pub(crate) struct Seen {
     /// Whether it found the end behind the last item, and had not cancelled the other side.
     pub(crate) found_end: bool,
     pub(crate) cancelled: bool,
+    /// Whether it has closed its own stream.
+    pub(crate) closed: bool,
     pub(crate) end: End,
 }
 
@@ -102,6 +104,13 @@ pub(crate) static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
 
 pub(crate) fn seen() -> MutexGuard<'static, Option<Seen>> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Seen {
+    /// Whether its stream has an end that was meant well.
+    pub(crate) fn has_closed(&self) -> bool {
+        self.closed || !matches!(self.end, End::Dropped | End::Panicked)
+    }
 }
 
 pub(crate) fn see(change: impl FnOnce(&mut Seen)) {
@@ -173,7 +182,10 @@ pub(crate) async fn play(
                 let Some(back) = &mut reader else { continue };
                 recv(back, *items).await?;
             }
-            Step::Close => out = None,
+            Step::Close => {
+                see(|seen| seen.closed = true);
+                out = None;
+            }
             Step::DropReader => reader = None,
             Step::Pause { micros } => {
                 async_std::task::sleep(Duration::from_micros(*micros)).await;

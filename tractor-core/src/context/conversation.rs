@@ -134,7 +134,6 @@ impl Conversation {
     }
 
     fn send_cancel(&self) {
-        self.dialog.give_up();
         let link = &self.hold.link;
         if !link.is_closed() {
             // A cancel has no payload that could be too long. It goes out behind the start.

@@ -60,7 +60,8 @@ where
 
 pin_project! {
     /// What runs as the callers' side. Dropped before its end, it cancels the calls before its
-    /// streams are dropped: nobody may take their end for one that was meant well.
+    /// streams are dropped, and the first end that a function hears of counts: nobody may take a
+    /// stream that breaks off for one that is done.
     struct Block<'a, F> {
         #[pin]
         body: F,

@@ -291,7 +291,7 @@ impl<T> Drop for RecvStream<T> {
             && self.call.is_none()
         {
             // An empty grant says that nobody reads any more.
-            dialog.send_end(Kind::Credit);
+            dialog.send(Kind::Credit, &[]);
         }
     }
 }

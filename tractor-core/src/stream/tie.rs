@@ -187,7 +187,7 @@ impl Dialog {
     /// Closes its sending end, unless that is closed.
     pub(super) fn finish(&self) {
         if self.outbound.finish() {
-            self.send_end(Kind::End);
+            self.send(Kind::End, &[]);
         }
     }
 
