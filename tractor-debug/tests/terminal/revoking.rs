@@ -122,6 +122,10 @@ fn a_stopped_editor_is_taken_away_and_loses_no_line_of_the_runtime() {
     let mark = session.prompt(1, "(a)");
     let stopped = editor(&mut session);
     kill_process(pid(&stopped), Signal::STOP).unwrap();
+    // It is no child of this process, which could be told.
+    while stopped.state() != Some('T') {
+        std::thread::yield_now();
+    }
     for number in 0..100 {
         session.root.say(&format!("say 0 worker {number} is ready"));
     }
