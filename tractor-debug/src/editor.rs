@@ -102,6 +102,8 @@ impl Post {
         for signal in [SIGINT, SIGQUIT] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
+        // Whoever started the root may have blocked any of these, and that is inherited.
+        SigSet::empty().thread_set_mask()?;
         // This thread does not end before the process.
         sys::set_parent_process_death_signal(Some(Signal::TERM))?;
         if sys::getppid() != Some(root) {
@@ -171,9 +173,8 @@ impl Post {
         if now.local_modes.intersects(ours) {
             return Ok(());
         }
-        (&*self.terminal).write_all(END_OF_EDITING.as_bytes())?;
         tcsetattr(&self.terminal, OptionalActions::Now, &self.found)?;
-        Ok(())
+        (&*self.terminal).write_all(END_OF_EDITING.as_bytes())
     }
 }
 

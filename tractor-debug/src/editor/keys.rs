@@ -35,8 +35,14 @@ impl Keys {
     pub(super) fn handlers(self) -> [(KeyEvent, EventHandler); 2] {
         let quit = Quit { root: self.root };
         [
-            (KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(quit))),
-            (KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(self))),
+            (
+                KeyEvent::ctrl('\\'),
+                EventHandler::Conditional(Box::new(quit)),
+            ),
+            (
+                KeyEvent::ctrl('Z'),
+                EventHandler::Conditional(Box::new(self)),
+            ),
         ]
     }
 
