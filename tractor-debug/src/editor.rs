@@ -11,6 +11,9 @@ pub(crate) mod history;
 // Lines that are shown above the prompt.
 mod asides;
 
+// Keys that are signals at every other time.
+mod keys;
+
 // Reading one line.
 mod line;
 
@@ -21,7 +24,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -32,9 +35,10 @@ use rustix::net::sockopt;
 use rustix::process::{self as sys, Pid, Signal};
 use rustix::stdio;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
 use self::asides::Asides;
+use self::keys::Keys;
 use self::line::Reader;
 use self::wire::{Answer, Order};
 
@@ -98,6 +102,8 @@ impl Post {
         for signal in [SIGINT, SIGQUIT] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
+        // Whoever started the root may have blocked any of these, and that is inherited.
+        SigSet::empty().thread_set_mask()?;
         // This thread does not end before the process.
         sys::set_parent_process_death_signal(Some(Signal::TERM))?;
         if sys::getppid() != Some(root) {
@@ -122,18 +128,20 @@ impl Post {
     /// Reads lines for as long as somebody asks for them.
     fn serve(self) -> io::Result<()> {
         let answers = Answers(Arc::new(Mutex::new(self.link.try_clone()?)));
-        let asides = Asides::new(self.terminal.clone(), answers.clone());
-        let history = std::env::var_os(HISTORY).map(Into::into);
-        let mut reader = Reader::new(self.root, history, asides.clone())?;
         let (wake, woken) = mpsc::sync_channel(1);
+        let asides = Asides::new(self.terminal.clone(), answers.clone(), wake);
+        let history = std::env::var_os(HISTORY).map(Into::into);
+        let keys = Keys::new(self.root, self.terminal.clone(), self.found.clone());
+        let mut reader = Reader::new(keys, history, asides.clone())?;
         if let Some(printer) = reader.printer() {
             asides::wake_reader(asides.clone(), woken, printer)?;
+            // From now on Ctrl-Z is a key, and what it does to this process is done there.
+            signal_hook::flag::register(SIGTSTP, Arc::default())?;
         }
         let (reads, orders) = mpsc::channel();
         let watch = Watch {
             post: self,
             asides,
-            wake,
             reads,
         };
         thread::Builder::new()
@@ -165,9 +173,8 @@ impl Post {
         if now.local_modes.intersects(ours) {
             return Ok(());
         }
-        (&*self.terminal).write_all(END_OF_EDITING.as_bytes())?;
         tcsetattr(&self.terminal, OptionalActions::Now, &self.found)?;
-        Ok(())
+        (&*self.terminal).write_all(END_OF_EDITING.as_bytes())
     }
 }
 
@@ -179,7 +186,6 @@ pub(crate) const END_OF_EDITING: &str = "\x1b[?2004l\r\n\x1b[J";
 struct Watch {
     post: Post,
     asides: Arc<Asides>,
-    wake: SyncSender<()>,
     reads: Sender<(u64, String, Vec<String>)>,
 }
 
@@ -224,12 +230,7 @@ impl Watch {
                 // The reader ends together with the process.
                 let _ = self.reads.send((number, prompt, words));
             }
-            Order::Say { number, line } => {
-                if self.asides.say(number, line) {
-                    // If it is being woken already, it will find this line too.
-                    let _ = self.wake.try_send(());
-                }
-            }
+            Order::Say { number, line } => self.asides.say(number, &line),
             Order::Interrupted => self.asides.interrupted(),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -20,13 +20,17 @@ pub(super) struct Asides {
     state: Mutex<State>,
     terminal: Arc<File>,
     answers: Answers,
+    wake: SyncSender<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     reading: Reading,
+    /// What waits, with its ends of lines, and the number of the last line in it.
     text: String,
     last: Option<u64>,
+    /// The last line that was given to the library, which may not have written it yet.
+    drawn: Option<u64>,
 }
 
 /// Who writes to the terminal now.
@@ -36,28 +40,36 @@ enum Reading {
     #[default]
     Nothing,
     /// The library, which draws what waits above its prompt.
-    Edited,
+    Edited {
+        /// Whether it has drawn it once, and can be told to do it again.
+        is_drawn: bool,
+    },
     /// The user, in a line that the terminal keeps itself.
     Plain(String),
 }
 
 impl Asides {
-    pub(super) fn new(terminal: Arc<File>, answers: Answers) -> Arc<Self> {
+    /// Where lines go. `wake` is for [`wake_reader`], if there is one.
+    pub(super) fn new(terminal: Arc<File>, answers: Answers, wake: SyncSender<()>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             terminal,
             answers,
+            wake,
         })
     }
 
-    /// Shows a line, or keeps it for the next drawing of the prompt; whether it is kept.
-    pub(super) fn say(&self, number: u64, line: String) -> bool {
+    /// Shows a line, or has the prompt drawn again with it.
+    pub(super) fn say(&self, number: u64, line: &str) {
         let mut state = self.state();
-        state.text.push_str(&line);
+        state.text.push_str(line);
         state.text.push('\n');
         state.last = Some(number);
         match &state.reading {
-            Reading::Edited => return true,
+            Reading::Edited { .. } => {
+                drop(state);
+                return self.wake();
+            }
             Reading::Plain(prompt) => {
                 // What was typed stays with the terminal, and counts.
                 state.text = format!("\n{}{prompt}", state.text);
@@ -65,14 +77,13 @@ impl Asides {
             Reading::Nothing => {}
         }
         self.show(state);
-        false
     }
 
     /// From now on lines wait until the prompt is drawn.
     pub(super) fn begin_read(&self, prompt: &str, is_edited: bool) {
         let mut state = self.state();
         state.reading = if is_edited {
-            Reading::Edited
+            Reading::Edited { is_drawn: false }
         } else {
             Reading::Plain(prompt.to_owned())
         };
@@ -85,14 +96,20 @@ impl Asides {
         self.show(state);
     }
 
-    /// What is to be drawn above the prompt, if anything.
+    /// What is to be drawn above the prompt, if anything. What was drawn before is written now, and
+    /// the root is told of it: who is told too early cannot repeat what is lost.
     pub(super) fn take(&self) -> Option<String> {
         let mut state = self.state();
-        let last = state.last.take()?;
-        let text = std::mem::take(&mut state.text);
+        let drawn = state.drawn.take();
+        state.drawn = state.last.take();
+        let text = state.drawn.map(|_| std::mem::take(&mut state.text));
+        state.reading = Reading::Edited { is_drawn: true };
         drop(state);
-        self.tell(last);
-        Some(text)
+        self.tell(drawn);
+        if text.is_some() {
+            self.wake();
+        }
+        text
     }
 
     /// Ctrl-C came as a signal. While a line is edited it was for somebody else.
@@ -108,14 +125,12 @@ impl Asides {
     }
 
     fn show(&self, mut state: MutexGuard<'_, State>) {
-        let Some(last) = state.last.take() else {
-            return;
-        };
+        let (drawn, last) = (state.drawn.take(), state.last.take());
         let text = std::mem::take(&mut state.text);
         // The lock is kept, so that a later line is not shown before this one.
         self.write(&text);
         drop(state);
-        self.tell(last);
+        self.tell(last.or(drawn));
     }
 
     fn write(&self, text: &str) {
@@ -123,13 +138,23 @@ impl Asides {
         let _ = (&*self.terminal).write_all(text.as_bytes());
     }
 
-    fn tell(&self, number: u64) {
-        // Without a root this process is about to end.
-        let _ = self.answers.send(&Answer::Said { number });
+    fn tell(&self, shown: Option<u64>) {
+        if let Some(number) = shown {
+            // Without a root this process is about to end.
+            let _ = self.answers.send(&Answer::Said { number });
+        }
     }
 
-    fn is_edited(&self) -> bool {
-        self.state().reading == Reading::Edited
+    fn wake(&self) {
+        // If it is being woken already, it will find this line too.
+        let _ = self.wake.try_send(());
+    }
+
+    /// Whether the prompt has to be drawn again, for what waits or to know that it is written.
+    fn is_due(&self) -> bool {
+        let state = self.state();
+        state.reading == (Reading::Edited { is_drawn: true })
+            && state.last.or(state.drawn).is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -148,7 +173,7 @@ pub(super) fn wake_reader(
         .name("editor-wake".into())
         .spawn(move || {
             for () in woken {
-                if asides.is_edited() && printer.print(NOTHING.to_owned()).is_err() {
+                if asides.is_due() && printer.print(NOTHING.to_owned()).is_err() {
                     return;
                 }
             }

@@ -5,21 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{io, iter};
 
-use rustix::process::Pid;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::{History as _, MemHistory};
 use rustyline::validate::Validator;
-use rustyline::{
-    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event,
-    EventContext, EventHandler, ExternalPrinter, Helper, KeyEvent, RepeatCount,
-};
-use tractor_core::process::{Process, Signal};
+use rustyline::{ColorMode, CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
 
 use super::asides::Asides;
 use super::history::History;
+use super::keys::Keys;
 
 /// Reads lines.
 pub(super) struct Reader {
@@ -33,7 +29,7 @@ impl Reader {
     /// A reader with what was typed before, if there is a place where that is kept. If it cannot be
     /// used there is one warning.
     pub(super) fn new(
-        root: Pid,
+        keys: Keys,
         history: Option<PathBuf>,
         asides: Arc<Asides>,
     ) -> io::Result<Self> {
@@ -48,9 +44,9 @@ impl Reader {
             asides: asides.clone(),
             words: Vec::new(),
         }));
-        // The library takes it for Ctrl-C.
-        let quit = EventHandler::Conditional(Box::new(Quit { root }));
-        editor.bind_sequence(KeyEvent::ctrl('\\'), quit);
+        for (key, handler) in keys.handlers() {
+            editor.bind_sequence(key, handler);
+        }
         let mut reader = Self {
             editor,
             history: None,
@@ -182,20 +178,6 @@ fn completions<'a>(text: &str, words: &'a [String]) -> (usize, impl Iterator<Ite
     let mut words = words.iter().map(String::as_str);
     let matches = iter::from_fn(move || words.find(|word| word.starts_with(&begun)));
     (start, matches)
-}
-
-/// Ctrl-\, which at every other time comes to the root as a signal from the terminal.
-struct Quit {
-    root: Pid,
-}
-
-impl ConditionalEventHandler for Quit {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        let root = u32::try_from(self.root.as_raw_nonzero().get()).ok()?;
-        // A root that is gone needs no signal.
-        let _ = Process::open(root).and_then(|root| root.signal(Signal::Quit));
-        Some(Cmd::Noop)
-    }
 }
 
 fn into_io(error: ReadlineError) -> io::Error {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_getfl, flock, fstat, major, makedev, minor};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{self as sys, Pid};
@@ -83,20 +84,40 @@ impl Device {
     }
 
     /// Puts the settings and the foreground back, unless a shell has sent us to the background.
-    ///
-    /// The calling thread blocks SIGTTOU, or the system could stop this process for it.
     pub(super) fn restore(&self) {
-        if self.is_ours() {
-            // Nothing can be done for a terminal that is gone, which is the only reason to fail.
-            let _ = tcsetpgrp(&self.fd, self.ours);
-            let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.saved);
-        }
+        self.set(|| {
+            match tcsetpgrp(&self.fd, self.ours) {
+                // Without job control there are settings all the same.
+                Ok(()) | Err(Errno::NOTTY) => {}
+                Err(error) => return Err(error),
+            }
+            tcsetattr(&self.fd, OptionalActions::Now, &self.saved)
+        });
     }
 
     /// Discards what was typed and not read.
     pub(super) fn discard_input(&self) {
-        if self.is_ours() {
-            let _ = tcflush(&self.fd, QueueSelector::IFlush);
+        self.set(|| tcflush(&self.fd, QueueSelector::IFlush));
+    }
+
+    /// Changes the terminal, if it is ours. The system stops a process for that which has not, or
+    /// no longer, the foreground, unless its thread blocks SIGTTOU. It does so here and no longer:
+    /// threads and processes that it starts would do it for ever.
+    fn set(&self, change: impl FnOnce() -> Result<(), Errno>) {
+        if !self.is_ours() {
+            return;
+        }
+        let stop = SigSet::from(Signal::SIGTTOU);
+        let before = stop.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+        match change() {
+            // It has hung up, and there is nothing to put back.
+            Ok(()) | Err(Errno::IO) => {}
+            Err(error) => log::warn!("the terminal cannot be put back: {error}"),
+        }
+        if let Ok(before) = before
+            && let Err(error) = before.thread_set_mask()
+        {
+            log::warn!("the signal mask of a thread cannot be put back: {error}");
         }
     }
 

@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -121,11 +120,6 @@ impl Owner {
     }
 
     pub(super) fn run(mut self) {
-        // The system would stop this process for putting the settings right after another group
-        // has had the foreground.
-        if let Err(error) = SigSet::from(Signal::SIGTTOU).thread_block() {
-            log::warn!("SIGTTOU cannot be blocked: {error}");
-        }
         loop {
             self.wait();
             while let Ok(command) = self.commands.try_recv() {

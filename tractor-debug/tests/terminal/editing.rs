@@ -106,19 +106,6 @@ fn ctrl_d_on_an_empty_line_is_the_end_of_input() {
 }
 
 #[test]
-fn ctrl_backslash_at_a_prompt_ends_the_root_and_leaves_the_terminal_sane() {
-    let mut session = Session::open();
-    let mark = session.prompt(1, "(a)");
-    session.keys("abc\x1c");
-    assert_eq!(session.jobs.hear(), "killed 3");
-    // The editor does it, when it has heard of the death.
-    session.wait_for(mark, "\x1b[?2004l");
-    session.run_again();
-    session.quit();
-    session.assert_sane();
-}
-
-#[test]
 fn bytes_that_are_no_text_are_told_and_the_prompt_comes_again() {
     let mut session = Session::open();
     let mark = session.prompt(1, "(a)");

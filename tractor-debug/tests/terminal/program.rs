@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal as Masked};
+use rustix::io::Errno;
 use rustix::process::{self as sys, Pid, Signal, WaitOptions, ioctl_tiocsctty, waitpid};
 use rustix::stdio;
 use rustix::termios::tcsetpgrp;
@@ -40,15 +41,12 @@ fn plays_its_role() {
 fn shell(socket: &Path) {
     sys::setsid().expect("it leads no group");
     ioctl_tiocsctty(stdio::stdin()).expect("the terminal is new");
-    SigSet::from(Masked::SIGTTOU)
-        .thread_block()
-        .expect("it can be blocked");
     let mut talk = Talk::begin(socket, "shell");
     let mut job = run(socket);
     loop {
         let status = waitpid(Some(job), WaitOptions::UNTRACED);
         let (_, status) = status.expect("it is a child").expect("it has changed");
-        tcsetpgrp(stdio::stdin(), sys::getpgrp()).expect("it is our session");
+        foreground(sys::getpgrp());
         match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => talk.say(&format!("exited {code}")),
             (_, Some(signal)) => talk.say(&format!("killed {signal}")),
@@ -57,7 +55,7 @@ fn shell(socket: &Path) {
         match talk.try_hear().as_deref() {
             Some("run") => job = run(socket),
             Some("fg") => {
-                tcsetpgrp(stdio::stdin(), job).expect("it is our session");
+                foreground(job);
                 sys::kill_process_group(job, Signal::CONT).expect("it is there");
             }
             _ => return,
@@ -71,17 +69,24 @@ fn run(socket: &Path) -> Pid {
         command.env("TERM", term);
     }
     // It is waited for by number, with its stops.
-    let root = command
-        .process_group(0)
-        .spawn()
-        .expect("this program starts");
-    let job = Pid::from_raw(root.id().cast_signed()).expect("it has a number");
-    tcsetpgrp(stdio::stdin(), job).expect("it is our session");
-    job
+    let root = command.process_group(0).spawn();
+    let number = root.expect("this program starts").id();
+    Pid::from_raw(number.cast_signed()).expect("it has a number")
+}
+
+/// Gives the terminal to a process group of this session. It has none without job control.
+fn foreground(group: Pid) {
+    let stop = SigSet::from(Masked::SIGTTOU);
+    stop.thread_block().expect("it can be blocked");
+    let given = tcsetpgrp(stdio::stdin(), group);
+    assert!(matches!(given, Ok(()) | Err(Errno::NOTTY)), "{given:?}");
+    stop.thread_unblock().expect("it can be unblocked");
 }
 
 /// Opens the terminal and does with it what the test says.
 fn root(socket: &Path) {
+    // As what a shell starts does before it is what was asked for.
+    foreground(sys::getpgrp());
     let talk = Talk::begin(socket, "root");
     let voice = Arc::new(Mutex::new(talk.voice()));
     let settings = Settings {

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::LocalModes;
 use tractor_core::process::{Process, census};
 
-use super::session::{Scratch, Session, command};
+use super::session::{PATIENCE, Scratch, Session, command};
 
 /// The editor of this session's root.
 fn editor(session: &mut Session) -> Process {
@@ -122,6 +122,10 @@ fn a_stopped_editor_is_taken_away_and_loses_no_line_of_the_runtime() {
     let mark = session.prompt(1, "(a)");
     let stopped = editor(&mut session);
     kill_process(pid(&stopped), Signal::STOP).unwrap();
+    // It is no child of this process, which could be told.
+    while stopped.state() != Some('T') {
+        std::thread::yield_now();
+    }
     for number in 0..100 {
         session.root.say(&format!("say 0 worker {number} is ready"));
     }
@@ -149,10 +153,21 @@ fn a_killed_root_leaves_a_sane_terminal_and_no_editor() {
     let root: i32 = session.root.hear().parse().unwrap();
     kill_process(Pid::from_raw(root).unwrap(), Signal::KILL).unwrap();
     assert_eq!(session.jobs.hear(), "killed 9");
-    assert!(editor.wait_exited(Some(super::session::PATIENCE)).unwrap());
+    assert!(editor.wait_exited(Some(PATIENCE)).unwrap());
     session.assert_sane();
     session.run_again();
     session.quit();
+}
+
+#[test]
+fn ctrl_backslash_at_a_prompt_ends_the_root_and_leaves_the_terminal_sane() {
+    let mut session = Session::open();
+    session.prompt(1, "(a)");
+    let editor = editor(&mut session);
+    session.keys("abc\x1c");
+    assert_eq!(session.jobs.hear(), "killed 3");
+    assert!(editor.wait_exited(Some(PATIENCE)).unwrap());
+    session.assert_sane();
 }
 
 #[test]
