@@ -12,10 +12,18 @@ mod looking;
 mod signalled;
 // What becomes of its streams.
 mod streaming;
+// How random walks end.
+mod walking;
 
 // How links are cut.
 #[path = "../scenarios/cut.rs"]
 mod cut;
+
+// What a seed decides, and what is walked.
+#[path = "../scenarios/chance.rs"]
+mod chance;
+#[path = "../scenarios/wander.rs"]
+mod wander;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // As a test target it is run by cargo as well, perhaps with a filter that is a name of ours.
@@ -39,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "resists" => signalled::resists()?,
         "blocks" => signalled::blocks()?,
         "streams" => streaming::streams()?,
+        "walks" => walking::walks()?,
         name => return Err(format!("there is no program `{name}`").into()),
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The hangs, races and leaks that the original of this project ever had, each once, with real
-//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding).
+//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding),
+//! and random walks (F53).
 //!
 //! Each scenario is an async function that takes a seed, which decides its delays and orders, so
 //! that it can be repeated with others: `TRACTOR_SEEDS=1..50 cargo test --test scenarios t07`
@@ -28,6 +29,8 @@ mod links;
 mod spawning;
 mod streams;
 mod teardown;
+mod walks;
+mod wander;
 
 // What the actors run, and the sweep.
 #[path = "../faults/calls.rs"]
@@ -172,6 +175,8 @@ scenarios! {
         streams::t34_cancel_ends_what_a_shield_reads
     "T35 in contexts" "one that is opened during a cancel ends"
         streams::t35_context_opened_during_cancel_ends
+    "F53" "a random walk ends"
+        walks::f53_random_walk_ends
     "R01" "one name twice answers every waiter"
         discovery::r01_one_name_twice_answers_every_waiter
     "R02" "a dead actor leaves the registry"

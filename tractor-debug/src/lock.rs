@@ -11,6 +11,8 @@
 
 // What the lock is told, and what it says.
 mod event;
+// Bugs to be found by the models; none in a build without their feature.
+mod mutant;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
@@ -19,6 +21,9 @@ use std::time::Duration;
 use tractor_ipc::ActorId;
 
 pub use event::{Action, Event, Lease, Refusal, RequestId};
+#[cfg(feature = "__mutants")]
+pub use mutant::Mutant;
+use mutant::seeded;
 
 /// Who has the terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +77,8 @@ pub struct Lock {
     holds: BTreeSet<RequestId>,
     last_lease: Lease,
     ignored: u64,
+    #[cfg(feature = "__mutants")]
+    mutant: Option<Mutant>,
 }
 
 impl Lock {
@@ -84,6 +91,17 @@ impl Lock {
             holds: BTreeSet::new(),
             last_lease: Lease(0),
             ignored: 0,
+            #[cfg(feature = "__mutants")]
+            mutant: None,
+        }
+    }
+
+    /// Makes a lock with a bug.
+    #[cfg(feature = "__mutants")]
+    pub fn with_mutant(mutant: Option<Mutant>) -> Self {
+        Self {
+            mutant,
+            ..Self::new()
         }
     }
 
@@ -122,12 +140,20 @@ impl Lock {
 
     /// Takes in what happened at `now` and appends to `out` what is to be done about it.
     pub fn handle(&mut self, event: Event, now: Duration, out: &mut Vec<Action>) {
+        let promotes = !seeded!(self, NoPromotion)
+            || !matches!(event, Event::Released(_) | Event::Reclaimed(_));
         let known = match event {
             Event::Requested { request, shielded } => self.requested(request, shielded, out),
             Event::HoldArrived(request) => self.holds.insert(request),
+            Event::HoldWithdrawn(_) if seeded!(self, WithdrawnHoldCounts) => true,
             Event::HoldWithdrawn(request) => self.holds.remove(&request),
             Event::Released(request) => self.released(&request, now, out),
             Event::PeerLost(actor) => self.peer_lost(&actor, now, out),
+            Event::Dropped(_) if seeded!(self, LeaseIgnored) => self.revoke(now, out),
+            Event::Dropped(_) if seeded!(self, DropForgetsTheHolder) => {
+                self.state = State::Free;
+                true
+            }
             Event::Dropped(lease) => self.admits(lease) && self.revoke(now, out),
             Event::Reclaimed(lease) => self.reclaimed(lease),
             Event::ClosingBegan => self.closing_began(out),
@@ -135,10 +161,24 @@ impl Lock {
             Event::Tick => self.tick(now, out),
         };
         self.ignored += u64::from(!known);
-        self.grant(out);
-        if cfg!(debug_assertions) {
+        if promotes {
+            self.grant(out);
+        }
+        if cfg!(debug_assertions) && !self.is_mutated() {
             self.check();
         }
+    }
+
+    /// Whether a bug was planted, which the models are to find, not the assertions.
+    #[cfg(feature = "__mutants")]
+    fn is_mutated(&self) -> bool {
+        self.mutant.is_some()
+    }
+
+    #[cfg(not(feature = "__mutants"))]
+    #[expect(clippy::unused_self, reason = "there is none in this build")]
+    fn is_mutated(&self) -> bool {
+        false
     }
 
     fn requested(&mut self, request: RequestId, shielded: bool, out: &mut Vec<Action>) -> bool {
@@ -147,6 +187,7 @@ impl Lock {
         }
         let refusal = match self.phase {
             Phase::Shut(refusal) => Some(refusal),
+            Phase::Closing if seeded!(self, ClosingStillGrants) => None,
             Phase::Closing if !shielded => Some(Refusal::Closing),
             Phase::Open | Phase::Closing if self.waiting.len() == WAITING_MAX => {
                 Some(Refusal::TooMany)
@@ -155,13 +196,17 @@ impl Lock {
         };
         match refusal {
             Some(refusal) => out.push(Action::Refuse { request, refusal }),
+            None if seeded!(self, Lifo) => self.waiting.push_front(Waiting { request, shielded }),
             None => self.waiting.push_back(Waiting { request, shielded }),
         }
         true
     }
 
     fn released(&mut self, request: &RequestId, now: Duration, out: &mut Vec<Action>) -> bool {
-        if self.holder() == Some(request) {
+        let holder = self.holder();
+        let by_actor = seeded!(self, ReleaseByActorOnly)
+            && holder.is_some_and(|holder| holder.actor == request.actor);
+        if holder == Some(request) || by_actor {
             self.reclaim(now, out);
             return true;
         }
@@ -172,9 +217,12 @@ impl Lock {
     fn peer_lost(&mut self, actor: &ActorId, now: Duration, out: &mut Vec<Action>) -> bool {
         // The holds stay: they came another way, on which they will be taken back, and one of
         // them may belong to a request that is on its way over a new channel.
-        self.waiting
-            .retain(|waiting| waiting.request.actor != *actor);
-        if self.holder().is_some_and(|holder| holder.actor == *actor) {
+        if !seeded!(self, DeadKeepWaiting) {
+            self.waiting
+                .retain(|waiting| waiting.request.actor != *actor);
+        }
+        let holds = self.holder().is_some_and(|holder| holder.actor == *actor);
+        if holds && !seeded!(self, NoReleaseOnDeath) {
             self.reclaim(now, out);
         }
         true
@@ -182,7 +230,7 @@ impl Lock {
 
     fn reclaimed(&mut self, lease: Lease) -> bool {
         let current = matches!(self.state, State::Reclaiming { lease: l, .. } if l == lease);
-        if current {
+        if current || seeded!(self, LeaseIgnored) {
             self.state = State::Free;
         }
         current
@@ -193,6 +241,9 @@ impl Lock {
             return false;
         }
         self.phase = Phase::Closing;
+        if seeded!(self, ClosingForgetsTheQueue) {
+            self.waiting.clear();
+        }
         self.refuse(Refusal::Closing, |waiting| !waiting.shielded, out);
         true
     }
@@ -202,14 +253,16 @@ impl Lock {
             return false;
         }
         self.phase = Phase::Shut(refusal);
-        self.revoke(now, out);
+        if !seeded!(self, ShutLeavesTheHolder) {
+            self.revoke(now, out);
+        }
         self.refuse(refusal, |_| true, out);
         true
     }
 
     fn tick(&mut self, now: Duration, out: &mut Vec<Action>) -> bool {
         if let State::Reclaiming { until, .. } = self.state {
-            if until <= now {
+            if until <= now && !seeded!(self, ReclaimNeverTimesOut) {
                 // The terminal's owner hangs in the terminal itself. Its commands are queued, so
                 // the next prompt comes after all, and until then nobody hangs on the lock.
                 self.state = State::Free;
@@ -256,6 +309,9 @@ impl Lock {
         let until = now.saturating_add(RECLAIM_MAX);
         self.state = State::Reclaiming { lease, until };
         out.extend([Action::Reclaim(lease), Action::Wake(until)]);
+        if seeded!(self, NoReclaim) {
+            self.state = State::Free;
+        }
     }
 
     /// Grants the free terminal to the first whose hold has arrived. Whose hold has not must not
@@ -264,9 +320,10 @@ impl Lock {
         if self.state != State::Free {
             return;
         }
+        let early = seeded!(self, GrantBeforeHold);
         let Some(place) = self
             .waiting()
-            .position(|request| self.holds.contains(request))
+            .position(|request| early || self.holds.contains(request))
         else {
             return;
         };

@@ -34,8 +34,14 @@
 
 // The ladder's own clock, and when each rung ends on it.
 mod time;
+// Bugs to be found by the models; none in a build without their feature.
+mod mutant;
 
 use std::time::Duration;
+
+#[cfg(feature = "__mutants")]
+pub use mutant::Mutant;
+use mutant::seeded;
 
 use time::{Clock, Plan};
 
@@ -163,6 +169,8 @@ pub struct Ladder {
     kill_at: Duration,
     /// The wake-up that was last asked for and has not come.
     announced: Option<Duration>,
+    #[cfg(feature = "__mutants")]
+    mutant: Option<Mutant>,
 }
 
 impl Ladder {
@@ -176,6 +184,17 @@ impl Ladder {
             plan: Plan::default(),
             kill_at: Duration::ZERO,
             announced: None,
+            #[cfg(feature = "__mutants")]
+            mutant: None,
+        }
+    }
+
+    /// Makes a ladder with a bug.
+    #[cfg(feature = "__mutants")]
+    pub fn with_mutant(rungs: Rungs, mutant: Option<Mutant>) -> Self {
+        Self {
+            mutant,
+            ..Self::new(rungs)
         }
     }
 
@@ -219,7 +238,9 @@ impl Ladder {
             Event::LinkClosed => self.link_closed(now),
             Event::Exited => {
                 // The dead hold nothing, or a sum of holds over all children would never be zero.
-                self.hold(0, now);
+                if !seeded!(self, ExitLeavesHolds) {
+                    self.hold(0, now);
+                }
                 self.rung = Rung::Gone;
             }
             Event::Tick => {
@@ -234,9 +255,21 @@ impl Ladder {
             self.announced = wake;
             out.extend(wake.map(Action::Wake));
         }
-        if cfg!(debug_assertions) {
+        if cfg!(debug_assertions) && !self.is_mutated() {
             self.check();
         }
+    }
+
+    /// Whether a bug was planted, which the models are to find, not the assertions.
+    #[cfg(feature = "__mutants")]
+    fn is_mutated(&self) -> bool {
+        self.mutant.is_some()
+    }
+
+    #[cfg(not(feature = "__mutants"))]
+    #[expect(clippy::unused_self, reason = "there is none in this build")]
+    fn is_mutated(&self) -> bool {
+        false
     }
 
     fn hurry(&mut self, remaining: Duration, time: Duration, out: &mut Vec<Action>) {
@@ -254,16 +287,22 @@ impl Ladder {
     }
 
     fn ask(&self, time: Duration) -> Action {
-        Action::AskCancel {
-            remaining: self.plan.child_has(time),
-        }
+        let remaining = if seeded!(self, ChildGetsAllTheTime) {
+            self.plan.term_at + self.plan.term - time
+        } else {
+            self.plan.child_has(time)
+        };
+        Action::AskCancel { remaining }
     }
 
     fn link_closed(&mut self, now: Duration) {
         // Nobody could ever take the holds back, and the ladder would stand still for ever.
-        self.hold(0, now);
-        self.link = Link::Closed;
+        if !seeded!(self, HoldsOutliveTheLink) {
+            self.hold(0, now);
+            self.link = Link::Closed;
+        }
         match self.rung {
+            Rung::Running if seeded!(self, LostLinkEndsNobody) => {}
             Rung::Running => {
                 self.plan = Plan::new(self.rungs, Duration::MAX, self.clock.inside(now));
                 self.rung = Rung::Grace;
@@ -278,7 +317,7 @@ impl Ladder {
             return;
         };
         *holds = count;
-        if count == 0 {
+        if count == 0 || seeded!(self, ClockIgnoresHolds) {
             self.clock.go(now);
         } else {
             self.clock.stand(now);
@@ -287,8 +326,13 @@ impl Ladder {
 
     /// Goes up as many rungs as the time says, each with its own signal.
     fn climb(&mut self, time: Duration, out: &mut Vec<Action>) {
-        while self.holds() == 0 && self.rung_end().is_some_and(|end| end <= time) {
+        while (self.holds() == 0 || seeded!(self, ClockIgnoresHolds))
+            && self.rung_end().is_some_and(|end| end <= time)
+        {
             if self.rung == Rung::Terminated {
+                if seeded!(self, NeverKills) {
+                    self.rung = Rung::Killed;
+                }
                 self.kill(out);
             } else {
                 self.rung = Rung::Terminated;

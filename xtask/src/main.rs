@@ -12,6 +12,7 @@
 
 mod bench;
 mod ci;
+mod deadlocks;
 mod examples;
 mod tidy;
 
@@ -30,6 +31,15 @@ The commands of the project: cargo xtask COMMAND
                      measures speed beside what the operating system can do at best
                      --json FILE   writes one flat object of numbers (`-`: standard output)
                      --strict      a missed target is a failure too
+  test-deadlocks [--scenario ID] [--seed N] [--iterations N] [--budget 60s]
+                 [--model-only] [--json FILE]
+                     walks models of the lock and the ladders, and tortures real trees
+                     --scenario ID  only this one (T07, F53 for random walks), and no models
+                     --seed N       this seed, once, or the first of several
+                     --iterations N so many seeds each, instead of a time
+                     --budget 2m    for how long real trees are tortured (default 60s)
+                     --model-only   only the models and the planted bugs
+                     --json FILE    writes one flat object of numbers (`-`: standard output)
 ";
 
 fn main() -> ExitCode {
@@ -58,6 +68,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         }
         ("ci", []) => ci::run(&root()?),
         ("examples", names) => examples::run(&root()?, names),
+        ("test-deadlocks", rest) => deadlocks::run(&root()?, rest),
         ("tidy", []) => tidy::run(&root()?),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");

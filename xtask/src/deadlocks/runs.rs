@@ -1,0 +1,329 @@
+//! The scenarios, which are tests of this project, each in a process of its own with seed after
+//! seed, under a watchdog: on all cores and, beside that, on one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::dump;
+use super::options::Options;
+
+/// A run that takes longer hangs. Each seed has 30 s of its own, after which the test says so.
+const RUN_MAX: Duration = Duration::from_secs(120);
+/// How many random walks one process takes: they are short, and starting it is not.
+const WALKS: u64 = 10;
+/// The id of the random walks.
+const WALK_ID: &str = "F53";
+
+/// One scenario.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Test {
+    pub(super) id: String,
+    pub(super) what: String,
+    /// What the test binary calls it.
+    name: String,
+}
+
+/// How often a scenario was run.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) runs: u64,
+    pub(super) slowest: Duration,
+}
+
+/// What came of the runs on some cores.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) name: &'static str,
+    pub(super) tallies: BTreeMap<Test, Tally>,
+    pub(super) failures: Vec<String>,
+}
+
+/// Runs what is wanted, on all cores and on one at the same time.
+pub(super) fn run(root: &Path, options: &Options) -> Result<Vec<Lane>> {
+    let program = build(root)?;
+    let tests = chosen(list(&program)?, options)?;
+    println!(
+        "real trees: {} scenarios, on all cores and on one",
+        tests.len()
+    );
+    let scratch = program.with_extension("runs");
+    fs::create_dir_all(&scratch)?;
+    let done = AtomicU64::new(0);
+    let lane = |name, is_pinned| Runner {
+        name,
+        is_pinned,
+        program: &program,
+        scratch: &scratch,
+        options,
+        tests: &tests,
+        done: &done,
+    };
+    let runners = [lane("all cores", false), lane("one core", true)];
+    thread::scope(|scope| {
+        let lanes = runners.map(|runner| scope.spawn(move || runner.run()));
+        let ended = lanes.into_iter().map(|lane| {
+            let ended = lane.join();
+            ended.map_err(|_| anyhow!("a thread of this command panicked"))?
+        });
+        ended.collect()
+    })
+}
+
+/// Builds the tests, and gives where they are.
+fn build(root: &Path) -> Result<PathBuf> {
+    println!("real trees: building");
+    let output = Command::new("cargo")
+        .args(["test", "--workspace", "--test", "scenarios", "--no-run"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(root)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo could not be started")?;
+    ensure!(output.status.success(), "the scenarios do not build");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text
+        .lines()
+        .find(|line| line.contains("\"name\":\"scenarios\"") && line.contains("\"executable\":\""))
+        .context("cargo does not say where the scenarios are")?;
+    let path = line.split("\"executable\":\"").nth(1);
+    let path = path.and_then(|rest| rest.split('"').next());
+    Ok(PathBuf::from(path.context("the path has an end")?))
+}
+
+/// What the test binary has.
+fn list(program: &Path) -> Result<Vec<Test>> {
+    let output = Command::new(program)
+        .args(["--list", "--format", "terse"])
+        .output()
+        .with_context(|| format!("{} could not be started", program.display()))?;
+    ensure!(output.status.success(), "the scenarios cannot be listed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.lines().filter_map(parse).collect())
+}
+
+/// `interrupts::t11_what_it_is::case: test` is a scenario; without an id it is another test.
+fn parse(line: &str) -> Option<Test> {
+    let name = line.strip_suffix(": test")?;
+    let (id, what) = name.split("::").find_map(|part| {
+        let (id, what) = part.split_once('_')?;
+        let (kind, number) = id.split_at_checked(1)?;
+        let is_id = ["t", "r", "f", "d"].contains(&kind)
+            && number.starts_with(|digit: char| digit.is_ascii_digit());
+        is_id.then(|| (id.to_uppercase(), what.replace('_', " ")))
+    })?;
+    // The cases of a scenario are told apart.
+    let case = name
+        .rsplit("::")
+        .next()
+        .filter(|part| part.starts_with("case"));
+    let case = case.map(|case| format!(", {}", case.replace('_', " ")));
+    Some(Test {
+        id,
+        what: what + &case.unwrap_or_default(),
+        name: name.to_owned(),
+    })
+}
+
+fn chosen(mut tests: Vec<Test>, options: &Options) -> Result<Vec<Test>> {
+    if let Some(id) = &options.scenario {
+        tests.retain(|test| test.id.eq_ignore_ascii_case(id) || test.name == *id);
+    }
+    ensure!(!tests.is_empty(), "no scenario is called so");
+    Ok(tests)
+}
+
+/// Runs scenarios on some cores.
+struct Runner<'a> {
+    name: &'static str,
+    is_pinned: bool,
+    program: &'a Path,
+    scratch: &'a Path,
+    options: &'a Options,
+    tests: &'a [Test],
+    done: &'a AtomicU64,
+}
+
+impl Runner<'_> {
+    fn run(&self) -> Result<Lane> {
+        if self.is_pinned {
+            pin()?;
+        }
+        let mut lane = Lane {
+            name: self.name,
+            tallies: BTreeMap::new(),
+            failures: Vec::new(),
+        };
+        let deadline = Instant::now() + self.options.budget;
+        // The lanes begin at different places, and with seeds of their own.
+        let stagger = if self.is_pinned {
+            self.tests.len() / 2
+        } else {
+            0
+        };
+        let mut round = 0;
+        while self.options.iterations.is_none_or(|count| round < count) {
+            for place in 0..self.tests.len() {
+                if self.options.iterations.is_none() && Instant::now() >= deadline {
+                    return Ok(lane);
+                }
+                let test = &self.tests[(place + stagger) % self.tests.len()];
+                self.run_one(test, round, &mut lane)?;
+                if !lane.failures.is_empty() {
+                    return Ok(lane);
+                }
+            }
+            round += 1;
+        }
+        Ok(lane)
+    }
+
+    fn run_one(&self, test: &Test, round: u64, lane: &mut Lane) -> Result<()> {
+        let single = self.options.iterations.is_some();
+        let count = if test.id == WALK_ID && !single {
+            WALKS
+        } else {
+            1
+        };
+        let lanes = if single { 1 } else { 2 };
+        let first =
+            self.options.seed + count * (lanes * round + u64::from(self.is_pinned && !single));
+        let seeds = match count {
+            1 => first.to_string(),
+            _ => format!("{first}..{}", first + count - 1),
+        };
+        let begin = Instant::now();
+        let failure = self.watch(test, &seeds)?;
+        let tally = lane.tallies.entry(test.clone()).or_default();
+        tally.runs += count;
+        tally.slowest = tally.slowest.max(begin.elapsed() / count as u32);
+        if let Some(text) = failure {
+            let Test { id, what, name } = test;
+            lane.failures.push(format!(
+                "{id} ({what}), seeds {seeds}\n{text}\nagain with:\n    \
+                 TRACTOR_SEEDS={seeds} {}cargo test --workspace --test scenarios -- --exact {name}",
+                if self.is_pinned { "taskset -c 0 " } else { "" },
+            ));
+        }
+        self.progress(count, test);
+        Ok(())
+    }
+
+    /// Runs the test, and gives what is wrong.
+    fn watch(&self, test: &Test, seeds: &str) -> Result<Option<String>> {
+        let path = self.scratch.join(self.name.replace(' ', "-"));
+        let output = File::create(&path)?;
+        let mut child = Command::new(self.program)
+            .args(["--exact", &test.name, "--test-threads", "1"])
+            .env("TRACTOR_SEEDS", seeds)
+            .stdin(Stdio::null())
+            .stderr(output.try_clone()?)
+            .stdout(output)
+            .spawn()
+            .context("the scenarios could not be started")?;
+        let hang = if ends(&child, RUN_MAX)? {
+            None
+        } else {
+            let graph = self.scratch.join("hang.dot");
+            fs::write(&graph, dump::graph(child.id()))?;
+            let text = dump::text(child.id());
+            child.kill()?;
+            let graph = graph.display();
+            Some(format!(
+                "it hangs after {RUN_MAX:?}; {text}as a graph: {graph}\n"
+            ))
+        };
+        let status = child.wait()?;
+        if hang.is_none() && status.success() {
+            return Ok(None);
+        }
+        let said = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        Ok(Some(format!(
+            "{}{status}; it printed:\n{said}",
+            hang.unwrap_or_default()
+        )))
+    }
+
+    fn progress(&self, count: u64, test: &Test) {
+        let before = self.done.fetch_add(count, Ordering::Relaxed);
+        let done = before + count;
+        if io::stdout().is_terminal() {
+            print!("\r\x1b[K  {done} runs, {}", test.id);
+            // A terminal that is gone is no reason to stop.
+            let _ = io::stdout().flush();
+        } else if before / 100 != done / 100 {
+            println!("  {done} runs");
+        }
+    }
+}
+
+/// Whether the process ends in that time.
+fn ends(child: &Child, within: Duration) -> Result<bool> {
+    let pid = Pid::from_child(child);
+    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from)?;
+    let deadline = Instant::now() + within;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::new(&process, PollFlags::IN)];
+        match poll(&mut fds, Some(&Timespec::try_from(left)?)) {
+            Ok(0) => return Ok(false),
+            Ok(_) => return Ok(true),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => bail!("wait for a test: {}", io::Error::from(error)),
+        }
+    }
+}
+
+/// Keeps this thread, and all processes that it starts, on one core.
+fn pin() -> Result<()> {
+    let allowed = sched_getaffinity(None).map_err(io::Error::from)?;
+    let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu));
+    let mut only = CpuSet::new();
+    only.set(first.context("there is a core to run on")?);
+    sched_setaffinity(None, &only).map_err(io::Error::from)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_known_by_its_id() {
+        let test = parse("t07_cancel_ack_races_death: test").unwrap();
+        assert_eq!(
+            (test.id.as_str(), test.what.as_str()),
+            ("T07", "cancel ack races death")
+        );
+        let test = parse("interrupts::t11_interrupt_ends::case_2_late: test").unwrap();
+        assert_eq!(test.id, "T11");
+        assert_eq!(test.what, "interrupt ends, case 2 late");
+        assert_eq!(test.name, "interrupts::t11_interrupt_ends::case_2_late");
+    }
+
+    #[test]
+    fn what_has_no_id_is_no_scenario() {
+        assert!(parse("every_id_is_listed_once: test").is_none());
+        assert!(parse("t07_x: benchmark").is_none());
+        assert!(parse("3 tests, 0 benchmarks").is_none());
+    }
+
+    #[test]
+    fn a_process_that_does_not_end_is_noticed() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        assert!(!ends(&child, Duration::from_millis(20)).unwrap());
+        drop(child.stdin.take());
+        assert!(ends(&child, Duration::from_secs(20)).unwrap());
+        child.wait().unwrap();
+    }
+}
