@@ -1,5 +1,5 @@
 //! [`CrashWatch`]: what looks at a task that has failed, before anybody else hears of it; and
-//! [`quit`], by which the one who looks ends a task.
+//! [`Running::quit`], by which the one who looks ends a task.
 //!
 //! A debugger is one. Without a watch, which is the rule, nothing here costs anything.
 

@@ -81,6 +81,13 @@ impl Desk {
 
     /// An actor has ended: it wants nothing any more.
     pub fn actor_gone(&self, aid: &ActorId) {
+        let held = matches!(
+            self.lock().lock.state(),
+            LockState::Held { request, .. } if request.actor == *aid
+        );
+        if held && let Some(terminal) = self.opened() {
+            terminal.say(format!("{aid} is gone, and its prompt with it"));
+        }
         self.tell(Event::PeerLost(aid.clone()));
         let mut state = self.lock();
         let theirs: Vec<_> = state

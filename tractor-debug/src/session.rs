@@ -54,6 +54,7 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
     };
     match turn {
         Ok(turn) => {
+            repl = repl.coloured(has_colours());
             let prompt = turn.prompt(&mut repl);
             scope::shield(prompt).await.unwrap_or(Verdict::Continue)
         }
@@ -73,6 +74,12 @@ enum NoTurn {
     Lost(Error),
     #[error("no prompt: the task is cancelled")]
     Cancelled,
+}
+
+/// Whether the user wants colours. The environment comes from the root, as the terminal does.
+fn has_colours() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// Why a prompt is wanted, in a few words.
