@@ -1,10 +1,11 @@
-//! The lock by which one process of a tree at a time has the terminal: for now this is all that
-//! there is of the debugger of `tractor`.
+//! What there is so far of the debugger of `tractor`: the lock by which one process of a tree at a
+//! time has the terminal, and the owner of that terminal.
 //!
-//! It takes what happened, such as a request, a release or a lost peer, and gives what to do
+//! The lock takes what happened, such as a request, a release or a lost peer, and gives what to do
 //! about it: grant, refuse, revoke, reclaim. It knows neither channels nor processes nor the
 //! terminal, and shows no prompt, so that the very same code can run in the root and in a model
-//! checker. Start with [`Lock`].
+//! checker. The owner shows prompts and takes them away, for the lease that the lock has given,
+//! and knows neither requests nor actors. Start with [`Lock`] and [`Terminal`].
 //!
 //! # Examples
 //!
