@@ -1,10 +1,10 @@
-//! What the debugger of `tractor` decides and says: which process of a tree has the terminal, and
-//! what a prompt answers to each line.
+//! The debugger of `tractor`: prompts of any process of a tree, on the one terminal of its root.
 //!
-//! The lock takes what happened, such as a request, a release or a lost peer, and gives what to do
-//! about it: grant, refuse, revoke, reclaim. A prompt takes a scene and lines, and gives text and
-//! what to do next. Neither knows channels, processes or the terminal, so that the very same code
-//! can run in the actors and in a model checker. Start with [`Lock`] and [`Repl`].
+//! It takes breakpoints and failures of tasks, and gives conversations with the user, one at a
+//! time, in the order in which they were asked for. It knows processes by name only: who owns
+//! them tells it who is gone, and is told who must not be killed meanwhile. The decisions are pure,
+//! so that the very same code runs in a model checker: [`Lock`] says who has the terminal, [`Repl`]
+//! what a prompt answers. Read [`breakpoint!`] first, then [`Lock`].
 //!
 //! # Examples
 //!

@@ -10,7 +10,7 @@ use tractor_debug::{DebugService, Desk, Settings};
 use tractor_ipc::ActorId;
 
 use crate::tree::Tree;
-use crate::{nurseries, root};
+use crate::{entry, nurseries, root};
 
 /// What this actor does for the debugger.
 struct Debugger {
@@ -27,7 +27,7 @@ pub(crate) fn install(actor: &Actor, tree: &Arc<Tree>) {
     let desk = is_root.then(|| {
         let settings = Settings {
             tree: actor.identity().tree,
-            arguments: std::env::args_os().skip(1).collect(),
+            arguments: entry::arguments().unwrap_or_default(),
             ..Settings::default()
         };
         Desk::new(WholeTree(tree.clone()), settings)

@@ -55,6 +55,7 @@ where
     F: AsyncFnOnce() -> R,
 {
     let name = harness_name(spec.name);
+    tractor_debug::be_editor_if_asked();
     if let Some(boot) = process::detect() {
         entry::note_test(&name);
         be_root(child_main::begin(boot), spec.options, body);

@@ -49,7 +49,7 @@ impl Screen {
             return;
         }
         let mut parameters = String::new();
-        while let Some(c) = rest.next() {
+        for c in rest.by_ref() {
             if !('@'..='~').contains(&c) {
                 parameters.push(c);
                 continue;

@@ -63,7 +63,7 @@ impl Session {
         let root = Talk::accept(&control, "root");
         Self {
             master,
-            slave: slave,
+            slave,
             seen,
             shell,
             control,
