@@ -18,3 +18,6 @@ mod subactors;
 
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
+
+// What becomes of prompts where there is no terminal.
+mod without;

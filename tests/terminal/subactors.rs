@@ -58,7 +58,7 @@ fn multi_subactors() {
     let mut seen = Vec::new();
     loop {
         let text = screen.prompt();
-        let (_, opened) = text.split_once(" in actor '").expect("it says where");
+        let (_, opened) = text.split_once("ed actor '").expect("it says where");
         let actor = opened.split('\'').next().unwrap_or_default().to_owned();
         let is_root = actor == "root";
         seen.push(actor);
