@@ -23,7 +23,7 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 13] = [
+const PURE_MODULES: [&str; 14] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
@@ -31,6 +31,7 @@ const PURE_MODULES: [&str; 13] = [
     "tractor-core/src/broadcast/board",
     "tractor-core/src/resource/state",
     "tractor-core/src/stream/credit",
+    "tractor-core/src/stream/ends",
     "tractor-core/src/stream/frame",
     "tractor-nursery/src/ladder",
     "tractor-nursery/src/pool/dispatch",
