@@ -3,11 +3,11 @@
 
 use std::sync::Mutex;
 
-use futures::future::join_all;
-use futures::{FutureExt, StreamExt, join, try_join};
+use futures::future::{Either, join_all, select};
+use futures::{FutureExt, Stream, StreamExt, join, try_join};
 use serde::{Deserialize, Serialize, Serializer};
 use tractor::{
-    Ending, Error, Portal, RecvStream, Refusal, SendStream, current_actor, fresh_stream,
+    Context, Ending, Error, Portal, RecvStream, Refusal, SendStream, current_actor, fresh_stream,
     open_nursery,
 };
 
@@ -222,6 +222,78 @@ async fn the_one_in_the_middle_may_end() -> tractor::Result<()> {
     .await
 }
 
+#[tractor::test]
+async fn all_kinds_of_functions_take_ends() -> tractor::Result<()> {
+    #[tractor::context]
+    async fn half(ctx: Context<(), (), u64>, numbers: RecvStream<u64>) -> tractor::Result<u64> {
+        ctx.started(())?;
+        Ok(consume(numbers).await? / 2)
+    }
+    #[tractor::rpc]
+    fn echo(numbers: RecvStream<u64>) -> impl Stream<Item = u64> {
+        numbers.map(|number| number.expect("they end well"))
+    }
+    #[tractor::rpc]
+    fn plainly(numbers: RecvStream<u64>) -> tractor::Result<u64> {
+        futures::executor::block_on(consume(numbers))
+    }
+    open_nursery(async |nursery| {
+        let a = nursery.start_actor("a").await?;
+        let (sender, reader) = fresh_stream();
+        let halved = a.open_context(half(reader), async |ctx, ()| {
+            produce(sender, 1000).await?;
+            ctx.result().await
+        });
+        assert_eq!(halved.await?, 500);
+        let (sender, reader) = fresh_stream();
+        let echoed = async { consume(a.open_stream(echo(reader)).await?).await };
+        assert_eq!(try_join!(echoed, produce(sender, 1000))?, (1000, ()));
+        let (sender, reader) = fresh_stream();
+        let counted = a.run(plainly(reader));
+        assert_eq!(try_join!(counted, produce(sender, 1000))?, (1000, ()));
+        // Of an actor that ends with its function, before anybody reads.
+        let (sender, reader) = fresh_stream();
+        let once = nursery.run_in_actor("once", produce(sender, 1000)).await?;
+        once.result().await?;
+        assert_eq!(consume(reader).await?, 1000);
+        let (sender, reader) = fresh_stream();
+        let consumed = a.run(consume(reader));
+        let produced = async {
+            let produced = produce(sender, 200_000);
+            nursery
+                .run_in_actor("once more", produced)
+                .await?
+                .result()
+                .await
+        };
+        assert_eq!(try_join!(consumed, produced)?, (200_000, ()));
+        nursery.cancel();
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn an_end_in_an_answer_that_nobody_waits_for_is_told_of() -> tractor::Result<()> {
+    /// It answers although it was cancelled, because it cannot be dropped.
+    #[tractor::rpc]
+    fn answer_late() -> RecvStream<u64> {
+        let (sender, reader) = fresh_stream();
+        spawn_detached(produce(sender, u64::MAX).map(drop));
+        note("begun");
+        futures::executor::block_on(wait_for("go on"));
+        reader
+    }
+    two(async |a, _| {
+        let mut late = a.run(answer_late()).boxed();
+        select(&mut late, a.run(wait_for("begun")).boxed()).await;
+        drop(late);
+        a.run(tell("go on")).await?;
+        a.run(wait_for("ended")).await
+    })
+    .await
+}
+
 /// Ends inside of other values.
 #[derive(Serialize, Deserialize)]
 struct Both {
@@ -432,7 +504,7 @@ async fn an_end_of_a_call_that_is_cancelled_is_told_of() -> tractor::Result<()> 
         let (sender, reader) = fresh_stream::<u64>();
         let mut call = a.run(hold_sender(sender)).boxed();
         let begun = a.run(wait_for("held"));
-        futures::future::select(&mut call, begun.boxed()).await;
+        select(&mut call, begun.boxed()).await;
         drop(call);
         let error = consume(reader).await.unwrap_err();
         assert!(error.is_cancelled(), "{error}");
@@ -544,6 +616,108 @@ async fn a_holder_that_is_killed_is_told_of_in_a_third_actor() -> tractor::Resul
 }
 
 #[tractor::test]
+async fn a_reader_that_is_killed_is_told_of_in_a_third_actor() -> tractor::Result<()> {
+    static READER: Mutex<Option<RecvStream<u64>>> = Mutex::new(None);
+    #[tractor::rpc]
+    async fn read_one_and_keep(mut numbers: RecvStream<u64>) -> tractor::Result<()> {
+        numbers.recv().await?;
+        *READER.lock().unwrap() = Some(numbers);
+        Ok(())
+    }
+    open_nursery(async |nursery| {
+        let writing = nursery.start_actor("writing").await?;
+        for used in [true, false] {
+            let (sender, reader) = fresh_stream();
+            let mut sender = Some(sender);
+            let mut start = || writing.run(produce_until_told(sender.take().unwrap()));
+            let mut told = None;
+            let killed: tractor::Result<()> = open_nursery(async |nursery| {
+                let killed = nursery.start_actor("killed").await?;
+                if used {
+                    let mut telling = start().boxed();
+                    let read = killed.run(read_one_and_keep(reader)).boxed();
+                    let Either::Right((read, _)) = select(&mut telling, read).await else {
+                        panic!("it was told before the reader was killed");
+                    };
+                    told = Some(telling);
+                    read?;
+                } else {
+                    killed.run(drop_later(reader)).await?;
+                }
+                killed.run(crate::deaths::kill_oneself()).await
+            })
+            .await;
+            assert_eq!(killed.unwrap_err().signal(), Some(9));
+            let error = told.unwrap_or_else(|| start().boxed()).await?;
+            let lost = matches!(error.ending(), Ending::LinkLost { .. });
+            assert!(error.is_death() || lost, "{error}");
+            assert_eq!(error.origin().name(), "killed");
+        }
+        nursery.cancel();
+        Ok(())
+    })
+    .await
+}
+
+/// Keeps it for as long as its actor lives.
+#[tractor::rpc]
+async fn drop_later(numbers: RecvStream<u64>) {
+    static KEPT: Mutex<Vec<RecvStream<u64>>> = Mutex::new(Vec::new());
+    KEPT.lock().unwrap().push(numbers);
+}
+
+#[tractor::test]
+async fn the_one_in_the_middle_that_is_killed_before_they_met_is_told_of() -> tractor::Result<()> {
+    #[tractor::rpc]
+    async fn end_of_reader(mut numbers: RecvStream<u64>) -> tractor::Result<()> {
+        spawn_detached(async move {
+            let error = numbers.recv().await.expect_err("its maker is killed");
+            note(format!("lost {}", error.origin().name()));
+        });
+        Ok(())
+    }
+    #[tractor::rpc]
+    async fn end_of_sender(numbers: SendStream<u64>) -> tractor::Result<()> {
+        spawn_detached(async move {
+            let error = produce_until_told(numbers).await;
+            note(format!("lost {}", error.origin().name()));
+        });
+        Ok(())
+    }
+    /// Gives one end away, and is killed with the other.
+    #[tractor::rpc]
+    async fn give_and_die(reader: bool, to: Portal) -> tractor::Result<()> {
+        static KEPT: Mutex<Option<(SendStream<u64>, RecvStream<u64>)>> = Mutex::new(None);
+        let (one, other) = (fresh_stream(), fresh_stream());
+        *KEPT.lock().unwrap() = Some(match reader {
+            true => {
+                to.run(end_of_reader(one.1)).await?;
+                (one.0, other.1)
+            }
+            false => {
+                to.run(end_of_sender(one.0)).await?;
+                (other.0, one.1)
+            }
+        });
+        die();
+        Ok(std::future::pending().await)
+    }
+    two(async |a, b| {
+        for (name, to, reader) in [("first", a, true), ("second", b, false)] {
+            let died: tractor::Result<()> = open_nursery(async |nursery| {
+                let giving = give_and_die(reader, to.clone());
+                nursery.run_in_actor(name, giving).await?.result().await
+            })
+            .await;
+            assert_eq!(died.unwrap_err().signal(), Some(9));
+            to.run(wait_for(&format!("lost {name}"))).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
 async fn what_cannot_travel_is_refused_by_name() -> tractor::Result<()> {
     #[tractor::rpc]
     async fn use_then_send(mut numbers: SendStream<u64>, to: Portal) -> Error {
@@ -646,8 +820,10 @@ async fn a_slow_reader_bounds_what_is_on_its_way() -> tractor::Result<()> {
         let (sender, reader) = fresh_stream();
         let stop = async {
             b.run(wait_for("read one")).await?;
-            // Its answer comes after whatever was on its way before.
-            a.run(hold_nothing()).await?;
+            // Without a bound it would send some megabytes meanwhile.
+            for _ in 0..1000 {
+                a.run(hold_nothing()).await?;
+            }
             b.run(tell("stop")).await
         };
         let (sent, (), ()) = try_join!(a.run(flood(sender)), b.run(read_one(reader)), stop)?;

@@ -16,6 +16,7 @@ use crate::peers::Peers;
 use crate::resource;
 use crate::scope::{CancelReason, CancelScope, Cancellation};
 use crate::services::Services;
+use crate::stream::tie;
 
 /// Who an actor is, and what it was told when it was started.
 #[derive(Debug, Clone)]
@@ -265,7 +266,8 @@ impl Actor {
 
     /// Waits until no call of others runs here any more, but those that are cancelled and cannot
     /// be dropped: plain functions that have not returned; and until no resource of
-    /// [`maybe_open_context`](crate::maybe_open_context) is kept any more.
+    /// [`maybe_open_context`](crate::maybe_open_context) is kept any more; and until the last items
+    /// of the streams that were closed here have arrived.
     ///
     /// # Cancellation
     ///
@@ -273,6 +275,7 @@ impl Actor {
     pub async fn tasks_ended(&self) {
         std::future::poll_fn(|cx| engine().poll_idle(cx.waker())).await;
         resource::keepers_ended().await;
+        tie::all_arrived().await;
     }
 
     /// Cancels the RPC task of this number, as log lines and statistics show it; tells whether

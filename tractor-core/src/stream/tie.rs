@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Waker};
 
 use serde::{Deserialize, Serialize};
 use tractor_ipc::{FROM_CALLEE, Kind, codec, handshake};
@@ -16,12 +18,14 @@ use super::ends::{Event, Side};
 use super::home::{Home, HomeEnd};
 use super::inbound::{Ended, Pushed};
 use super::outbound::Outbound;
+use super::way::Way;
 use crate::actor::{self, Contact, current_actor};
 use crate::dialog::Dialog;
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
 use crate::io::link::Link;
 use crate::peers::Hold;
+use crate::portal::Portal;
 
 /// What only whoever was told of a stream knows, so that its ends find each other.
 pub(crate) type Token = [u8; 16];
@@ -188,6 +192,7 @@ impl Dialog {
     pub(super) fn finish(&self) {
         if self.outbound.finish() {
             self.send(Kind::End, &[]);
+            self.linger();
         }
     }
 
@@ -195,8 +200,67 @@ impl Dialog {
     pub(super) fn abandon(&self, error: &Error) {
         if self.outbound.finish() {
             self.send(Kind::Break, &error.encode());
+            self.linger();
         }
     }
+
+    /// Has the actor stay until what was sent has arrived. A call would wait for its answer.
+    fn linger(&self) {
+        if self.tie.is_some() {
+            let lingering = Lingering::begin();
+            self.link.ping(move || drop(lingering));
+        }
+    }
+}
+
+/// The last items of a stream, on their way.
+struct Lingering;
+
+struct Lingerers {
+    count: usize,
+    wakers: Vec<Waker>,
+}
+
+static LINGERERS: Mutex<Lingerers> = Mutex::new(Lingerers {
+    count: 0,
+    wakers: Vec::new(),
+});
+
+impl Lingering {
+    fn begin() -> Self {
+        lingerers().count += 1;
+        Self
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let wakers = {
+            let mut lingerers = lingerers();
+            lingerers.count -= 1;
+            std::mem::take(&mut lingerers.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Waits until the last items of all streams that were closed have arrived where they go, or
+/// cannot.
+pub(crate) async fn all_arrived() {
+    poll_fn(|cx| {
+        let waker = cx.waker().clone();
+        let mut lingerers = lingerers();
+        if lingerers.count == 0 {
+            return Poll::Ready(());
+        }
+        lingerers.wakers.push(waker);
+        Poll::Pending
+    })
+    .await;
+}
+
+fn lingerers() -> MutexGuard<'static, Lingerers> {
+    LINGERERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Word {
@@ -266,9 +330,8 @@ impl Introduction {
     /// # Errors
     ///
     /// Its actor cannot be reached, or it is gone.
-    pub(super) async fn follow(self) -> Result<(super::way::Way, i64), Error> {
-        use super::way::Way;
-        let portal = crate::portal::Portal::connect(self.reader).await?;
+    pub(super) async fn follow(self) -> Result<(Way, i64), Error> {
+        let portal = Portal::connect(self.reader).await?;
         let Some(hold) = portal.reach().await? else {
             return meet_here(&self.token).map(|end| (Way::Home(end), 0));
         };

@@ -31,6 +31,7 @@ const PURE_MODULES: [&str; 14] = [
     "tractor-core/src/broadcast/board",
     "tractor-core/src/resource/state",
     "tractor-core/src/stream/credit",
+    "tractor-core/src/stream/ends",
     "tractor-core/src/stream/frame",
     "tractor-nursery/src/ladder",
     "tractor-nursery/src/pool/dispatch",
