@@ -7,16 +7,31 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
+// What goes wrong in several of them.
+mod errors;
+
+// The programs.
+mod multi_nested_subactors_error_up_through_nurseries;
+mod multi_subactor_root_errors;
 mod multi_subactors;
 mod root_actor_breakpoint;
 mod root_actor_breakpoint_forever;
 mod root_actor_error;
+mod root_cancelled_but_child_is_in_tty_lock;
 mod subactor_breakpoint;
 mod subactor_error;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 6] = [
+const PROGRAMS: [(&str, Main); 9] = [
+    (
+        "multi_nested_subactors_error_up_through_nurseries",
+        multi_nested_subactors_error_up_through_nurseries::main,
+    ),
+    (
+        "multi_subactor_root_errors",
+        multi_subactor_root_errors::main,
+    ),
     ("multi_subactors", multi_subactors::main),
     ("root_actor_breakpoint", root_actor_breakpoint::main),
     (
@@ -24,6 +39,10 @@ const PROGRAMS: [(&str, Main); 6] = [
         root_actor_breakpoint_forever::main,
     ),
     ("root_actor_error", root_actor_error::main),
+    (
+        "root_cancelled_but_child_is_in_tty_lock",
+        root_cancelled_but_child_is_in_tty_lock::main,
+    ),
     ("subactor_breakpoint", subactor_breakpoint::main),
     ("subactor_error", subactor_error::main),
 ];

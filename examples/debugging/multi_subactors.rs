@@ -2,14 +2,7 @@
 
 use tractor::prelude::*;
 
-#[derive(Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
-#[error("name '{0}' is not defined")]
-struct NameError(String);
-
-#[tractor::rpc]
-async fn name_error() -> Result<(), NameError> {
-    Err(NameError("doggypants".to_owned()))
-}
+use super::errors::name_error;
 
 #[tractor::rpc]
 async fn breakpoint_forever() {

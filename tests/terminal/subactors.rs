@@ -50,28 +50,43 @@ fn subactor_breakpoint() {
     assert!(ended.tail.contains("DebuggerQuit"), "{ended:?}");
 }
 
-/// Four actors and the root share the terminal; each failure has its prompt before anybody is
-/// cancelled because of it, and who is cancelled while it waits goes on without one.
-#[test]
-fn multi_subactors() {
-    let mut screen = Screen::of("multi_subactors");
+/// Goes on at every prompt up to the root's, and gives who had them.
+fn go_on(screen: &mut Screen) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         let text = screen.prompt();
         let (_, opened) = text.split_once("ed actor '").expect("it says where");
         let actor = opened.split('\'').next().unwrap_or_default().to_owned();
-        let is_root = actor == "root";
         seen.push(actor);
         screen.line("c");
-        if is_root {
-            break;
+        if seen.last().is_some_and(|actor| actor == "root") {
+            return seen;
         }
     }
-    // Whoever was first; the others may be cancelled by its failure before they have their turn.
-    let first = seen.first().map(String::as_str);
-    let all = ["breakpoint_forever", "name_error", "name_error_1"];
-    assert!(first.is_some_and(|first| all.contains(&first)), "{seen:?}");
+}
+
+/// Whoever crashes first has the first prompt. The others are cancelled by its failure, perhaps
+/// before they have their turn; the root comes last, and its error names all that failed.
+#[rstest]
+#[case::side_by_side("multi_subactors", 4)]
+#[case::below_each_other("multi_nested_subactors_error_up_through_nurseries", 8)]
+#[case::while_the_root_fails("root_cancelled_but_child_is_in_tty_lock", 6)]
+fn failures_have_their_turns_and_the_root_the_last(#[case] program: &str, #[case] actors: usize) {
+    let mut screen = Screen::of(program);
+    let seen = go_on(&mut screen);
+    assert!((2..=actors + 1).contains(&seen.len()), "{seen:?}");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
-    assert!(ended.tail.contains(NAME_ERROR), "{ended:?}");
+    for text in [NAME_ERROR, "'name_error"] {
+        assert!(ended.tail.contains(text), "no {text:?}: {ended:?}");
+    }
+}
+
+/// The root panics in its block: its prompt waits for its turn like any other.
+#[test]
+fn multi_subactor_root_errors() {
+    let mut screen = Screen::of("multi_subactor_root_errors");
+    let seen = go_on(&mut screen);
+    assert!((1..=4).contains(&seen.len()), "{seen:?}");
+    assert_eq!(screen.end().code(), Some(101), "its panic is its end");
 }

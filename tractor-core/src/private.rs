@@ -277,7 +277,9 @@ pub fn returned<T>(value: &T, codec: Codec<T>) -> Result<Vec<u8>, Ending> {
     let (encoded, leaving) = transit::packing(|| (codec.encode)(value, &mut bytes));
     match encoded {
         Ok(()) => {
-            transit::note_answered(leaving);
+            if !leaving.is_empty() {
+                transit::note_answered(leaving);
+            }
             Ok(bytes)
         }
         Err(error) => Err(Ending::Refused(Refusal::BadResult(error.to_string()))),

@@ -257,11 +257,13 @@ impl HomeEnd {
     }
 
     /// It is used here: it stays.
+    #[cold]
     pub(super) fn begin(&self) {
         self.home.handle(Event::Used(self.side), None);
     }
 
     /// What leads to the other end, if that is in another actor. Then this is of no use any more.
+    #[cold]
     pub(super) fn other_end(&self) -> Option<Arc<Dialog>> {
         let mut state = self.home.lock();
         let dialog = match self.side {

@@ -193,7 +193,7 @@ impl<T: Travel> SendStream<T> {
     #[cold]
     fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Way::Dialog(dialog) = &self.way else {
-            return self.poll_home(cx);
+            return Poll::Pending;
         };
         if self.state != State::Closed && self.moving.is_none() {
             let tie = dialog.tie.as_ref();
@@ -212,7 +212,9 @@ impl<T: Travel> SendStream<T> {
                 // What follows comes from here, as far as the reader is concerned.
                 dialog.finish();
                 (self.way, self.purse) = (way, credit);
-                self.poll_credit(cx)
+                // From the beginning: no function of the usual way calls this one and is called.
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Err(error) => {
                 let why = dialog.outbound.shut().why.unwrap_or(error);
@@ -224,9 +226,10 @@ impl<T: Travel> SendStream<T> {
     }
 
     /// The same of a stream that was made here, whose reader has not left as far as is known.
+    #[cold]
     fn poll_home(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Way::Home(end) = &self.way else {
-            return self.poll_credit(cx);
+            return Poll::Pending;
         };
         if self.state == State::Closed {
             return Poll::Ready(Err(self.why_closed(Shut { why: None })));
@@ -235,7 +238,8 @@ impl<T: Travel> SendStream<T> {
         if let Some(dialog) = end.other_end() {
             // What was sent was paid there.
             (self.way, self.purse) = (Way::Dialog(dialog), 0);
-            return self.poll_credit(cx);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         if std::mem::take(&mut self.busy) && fairness::must_yield() {
             cx.waker().wake_by_ref();
@@ -252,9 +256,11 @@ impl<T: Travel> SendStream<T> {
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(shut)) => Poll::Ready(Err(self.why_closed(shut))),
-            // Perhaps since a moment ago, and then nobody would wake it.
-            Poll::Pending if end.has_dialog() => self.poll_home(cx),
             Poll::Pending => {
+                if end.has_dialog() {
+                    // Perhaps since a moment ago, and then nobody would wake it.
+                    cx.waker().wake_by_ref();
+                }
                 fairness::reset();
                 Poll::Pending
             }
@@ -262,9 +268,12 @@ impl<T: Travel> SendStream<T> {
     }
 
     fn put(&mut self, item: &T) -> Result<(), Error> {
+        if matches!(self.way, Way::Home(_)) && self.put_home(item)? {
+            return Ok(());
+        }
         with_scratch(|encoded, shared| {
             let Way::Dialog(dialog) = &self.way else {
-                return self.put_home(item);
+                return Ok(());
             };
             codec::encode_shared(item, encoded, shared).map_err(|error| bad_item(&error))?;
             if shared.len() > 1 {
@@ -288,10 +297,12 @@ impl<T: Travel> SendStream<T> {
         })
     }
 
-    /// Leaves an item for a reader in this actor.
-    fn put_home(&mut self, item: &T) -> Result<(), Error> {
+    /// Leaves an item for a reader in this actor; tells whether that was possible, or the reader
+    /// has left since there was credit.
+    #[cold]
+    fn put_home(&mut self, item: &T) -> Result<bool, Error> {
         let Way::Home(end) = &self.way else {
-            return self.put(item);
+            return Ok(false);
         };
         let mut frame = 1_u32.to_le_bytes().to_vec();
         codec::encode_into(item, &mut frame).map_err(|error| bad_item(&error))?;
@@ -303,21 +314,12 @@ impl<T: Travel> SendStream<T> {
             true => Payload::Small(&frame),
             false => Payload::Bulk(frame),
         };
-        match end.home().inbound.push(payload) {
-            Pushed::Woke | Pushed::Quiet => {
-                self.busy = true;
-                self.purse -= cost;
-                Ok(())
-            }
-            Pushed::Late | Pushed::Violation(_) => self.put_after(item),
+        let pushed = end.home().inbound.push(payload);
+        if matches!(pushed, Pushed::Woke | Pushed::Quiet) {
+            self.busy = true;
+            self.purse -= cost;
+            return Ok(true);
         }
-    }
-
-    /// Sends an item to a reader that has left since there was credit.
-    fn put_after(&mut self, item: &T) -> Result<(), Error> {
-        let Way::Home(end) = &self.way else {
-            return self.put(item);
-        };
         let Some(dialog) = end.other_end() else {
             let shut = end.home().outbound.shut();
             return Err(self.why_closed(shut));
@@ -330,7 +332,7 @@ impl<T: Travel> SendStream<T> {
             Poll::Ready(Err(shut)) => return Err(self.why_closed(shut)),
             Poll::Pending => unreachable!("an item was permitted"),
         }
-        self.put(item)
+        Ok(false)
     }
 
     /// Has an item leave that was appended: now, or with others.
@@ -431,17 +433,25 @@ fn join(encoded: &mut Vec<u8>, shared: &mut Vec<Shared>) {
 
 /// Lends an empty buffer that keeps its memory from item to item. A nested use, by an item whose
 /// encoding sends one, gets its own.
+#[inline]
 fn with_scratch<R>(f: impl FnOnce(&mut Vec<u8>, &mut Vec<Shared>) -> R) -> R {
     /// Memory beyond this is not kept.
     const KEPT_BYTES_MAX: usize = 64 * 1024;
     thread_local! {
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
-    let mut encoded = SCRATCH.take();
-    encoded.clear();
-    let result = f(&mut encoded, &mut Vec::new());
-    if encoded.capacity() <= KEPT_BYTES_MAX {
-        SCRATCH.set(encoded);
-    }
-    result
+    SCRATCH.with(|scratch| {
+        // Borrowed, not moved out and in again: that costs as much as encoding a number.
+        let (mut own, mut kept) = (Vec::new(), scratch.try_borrow_mut());
+        let encoded = match &mut kept {
+            Ok(kept) => &mut **kept,
+            Err(_) => &mut own,
+        };
+        encoded.clear();
+        let result = f(encoded, &mut Vec::new());
+        if encoded.capacity() > KEPT_BYTES_MAX {
+            *encoded = Vec::new();
+        }
+        result
+    })
 }

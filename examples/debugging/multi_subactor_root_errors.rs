@@ -1,0 +1,27 @@
+//! An actor fails, one below another fails, and so does the root's own block.
+
+use tractor::prelude::*;
+
+use super::errors::name_error;
+
+/// Starts one below it that fails.
+#[tractor::rpc]
+async fn spawn_error() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        nursery.run_in_actor("name_error_1", name_error()).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::main(debug_mode)]
+pub(crate) async fn main() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        nursery.run_in_actor("name_error", name_error()).await?;
+        nursery.run_in_actor("spawn_error", spawn_error()).await?;
+        let errors = 1;
+        assert_eq!(errors, 0, "AssertionError");
+        Ok(())
+    })
+    .await
+}
