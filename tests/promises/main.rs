@@ -35,6 +35,7 @@ mod pipelines;
 mod publishing;
 mod resources;
 mod stream_ends;
+mod stream_ends_lost;
 mod streams;
 mod values;
 
