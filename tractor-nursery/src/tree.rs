@@ -22,6 +22,7 @@ use tractor_ipc::{ActorId, codec};
 
 use crate::descendants::Descendants;
 use crate::place;
+use crate::strays::Strays;
 
 /// What is reported up the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub(crate) struct Tree {
     state: Mutex<State>,
     /// In the root only.
     registrar: Option<Arc<Registrar>>,
+    /// In the root: orphans that it was not told of.
+    strays: Arc<Strays>,
 }
 
 #[derive(Default)]
@@ -73,6 +76,7 @@ impl Tree {
         Arc::new(Self {
             state: Mutex::default(),
             registrar,
+            strays: Arc::default(),
         })
     }
 
@@ -84,7 +88,7 @@ impl Tree {
 
     /// Calls `done` when everything that the dead `aid` had started is gone too.
     pub(crate) fn when_subtree_gone(
-        &self,
+        self: &Arc<Self>,
         actor: &'static Actor,
         aid: &ActorId,
         done: impl FnOnce() + Send + 'static,
@@ -124,7 +128,7 @@ impl Tree {
     }
 
     /// In the root: looks after everybody whose parent may have died since they ended.
-    fn reap_orphans(&self) {
+    fn reap_orphans(self: &Arc<Self>) {
         // Until a pass reaps nobody: who was asked before its parent was reaped was not ours yet.
         let mut any = true;
         while std::mem::take(&mut any) {
@@ -145,6 +149,22 @@ impl Tree {
                 }
             }
         }
+        self.adopt_strays();
+    }
+
+    /// In the root: looks after orphans whose parent has died before it could tell of them.
+    pub(crate) fn adopt_strays(self: &Arc<Self>) {
+        let Some(actor) = current_actor().ok().filter(|_| self.registrar.is_some()) else {
+            return;
+        };
+        let known = self
+            .lock()
+            .watched
+            .values()
+            .map(|own| own.process.pid())
+            .collect();
+        let tree = actor.identity().tree.to_string();
+        self.strays.adopt(&tree, &known, self);
     }
 
     fn handle(self: &Arc<Self>, from: Option<&Arc<Link>>, report: Report) {
