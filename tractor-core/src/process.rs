@@ -49,4 +49,4 @@ pub use reap::{Adoption, ExitStatus, become_subreaper};
 pub use spawn::{
     Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,
 };
-pub use strays::strays;
+pub use strays::{Stray, strays};

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tractor_core::io::{self as engine, Source, Watch};
-use tractor_core::process::{self, Process};
+use tractor_core::process::{self, Process, Signal};
 
 use crate::tree::Tree;
 
@@ -22,11 +22,15 @@ impl Strays {
             log::debug!("list the processes that came to the root: {error}");
             Vec::new()
         });
-        for pid in strays {
+        for process::Stray { pid, is_actor } in strays {
             if known.contains(&pid) || !self.lock().insert(pid) {
                 continue;
             }
             let watched = Process::open(pid).and_then(|process| {
+                if is_actor {
+                    // It may have been stopped before it could see to that itself.
+                    process.signal(Signal::Kill)?;
+                }
                 let (all, owner) = (self.clone(), Arc::downgrade(owner));
                 engine::watch(Arc::new(Stray {
                     process,

@@ -149,7 +149,19 @@ impl Tree {
                 }
             }
         }
+        self.kill_orphans();
         self.adopt_strays();
+    }
+
+    /// In the root: no actor outlives its parent, not even one that was stopped before it could ask
+    /// the kernel for that.
+    fn kill_orphans(&self) {
+        let watched: Vec<_> = self.lock().watched.values().cloned().collect();
+        for orphan in watched.iter().filter(|own| own.is_orphan()) {
+            if let Err(error) = orphan.process.kill_group() {
+                log::warn!("kill the orphan {}: {error}", orphan.aid);
+            }
+        }
     }
 
     /// In the root: looks after orphans whose parent has died before it could tell of them.
@@ -322,6 +334,11 @@ struct Watched {
 impl Watched {
     fn has_ended(&self) -> bool {
         self.process.has_exited()
+    }
+
+    /// Whether it runs although its parent is gone, and is our child now.
+    fn is_orphan(&self) -> bool {
+        matches!(self.process.peek_exited(), Ok(None))
     }
 
     /// Whether it is reaped now, by us if it was ours to reap.

@@ -1,7 +1,8 @@
 //! [`strays`]: processes that came to this one, a subreaper, and of which nobody told it.
 //!
 //! An actor that is killed between starting a process and reporting it leaves one behind. It ends
-//! by itself, before it has run any user code; what is left is to reap it.
+//! by itself, before it has run any user code, unless it was stopped before it could ask the
+//! kernel to end it with its parent.
 
 use std::fs;
 use std::io;
@@ -11,6 +12,15 @@ use super::{census, marks, os, spawner};
 /// The name of a process that has not yet been told its own: that of `/proc/self/exe`. Before it
 /// executes that it is called like the thread that starts it.
 const UNNAMED: &str = "exe";
+
+/// Such a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Its number.
+    pub pid: u32,
+    /// Whether it is an actor, or about to become one, and no program that an actor has started.
+    pub is_actor: bool,
+}
 
 /// The children of this process that somebody else of the tree (32 hexadecimal digits) has
 /// started, as far as can be told; children of its own are not among them.
@@ -23,18 +33,23 @@ const UNNAMED: &str = "exe";
 /// # Errors
 ///
 /// NotFound if the kernel was built without lists of children.
-pub fn strays(tree: &str) -> io::Result<Vec<u32>> {
+pub fn strays(tree: &str) -> io::Result<Vec<Stray>> {
     let us = std::process::id();
     let children = fs::read_to_string(format!("/proc/self/task/{us}/children"))?;
     let pids = children.split_ascii_whitespace();
     let pids = pids.filter_map(|pid| pid.parse().ok());
-    Ok(pids.filter(|pid| is_stray(*pid, us, tree)).collect())
+    Ok(pids.filter_map(|pid| look(pid, us, tree)).collect())
 }
 
-fn is_stray(pid: u32, us: u32, tree: &str) -> bool {
-    let Some(stat) = os::Stat::of(pid).filter(|stat| stat.ppid == us) else {
-        return false;
-    };
+fn look(pid: u32, us: u32, tree: &str) -> Option<Stray> {
+    let stat = os::Stat::of(pid).filter(|stat| stat.ppid == us)?;
+    is_stray(pid, &stat, us, tree).then(|| Stray {
+        pid,
+        is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
+    })
+}
+
+fn is_stray(pid: u32, stat: &os::Stat, us: u32, tree: &str) -> bool {
     // Our own are no children of the main thread; this is another actor's, whose environment it
     // still has if it lives.
     if stat.name == spawner::THREAD {
