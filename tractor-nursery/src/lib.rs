@@ -42,6 +42,7 @@ pub mod pool;
 // Which nursery owns which child, and everybody below.
 mod descendants;
 pub mod nurseries;
+mod strays;
 mod tree;
 
 // One child, and its way down.

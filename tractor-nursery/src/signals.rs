@@ -8,12 +8,13 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
+use tractor_core::process::marks;
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
 use crate::{debugger, nurseries, root};
@@ -38,6 +39,15 @@ pub(crate) fn listen() -> io::Result<()> {
     reader.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(SIGTERM, writer)?;
     engine::watch(Arc::new(Terminations(reader))).map(drop)
+}
+
+/// Marks this process as an actor, also for when it is dead; see [`marks::SIGNAL`].
+///
+/// # Errors
+///
+/// Those of `sigaction(2)`.
+pub(crate) fn mark() -> io::Result<()> {
+    signal_hook::flag::register(marks::SIGNAL, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
 /// The first signal that came, if one did.

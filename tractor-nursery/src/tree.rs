@@ -23,6 +23,7 @@ use tractor_ipc::{ActorId, codec};
 use crate::debugger;
 use crate::descendants::Descendants;
 use crate::place;
+use crate::strays::Strays;
 
 /// What is reported up the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,8 @@ pub(crate) struct Tree {
     state: Mutex<State>,
     /// In the root only.
     registrar: Option<Arc<Registrar>>,
+    /// In the root: orphans that it was not told of.
+    strays: Arc<Strays>,
 }
 
 #[derive(Default)]
@@ -74,6 +77,7 @@ impl Tree {
         Arc::new(Self {
             state: Mutex::default(),
             registrar,
+            strays: Arc::default(),
         })
     }
 
@@ -85,7 +89,7 @@ impl Tree {
 
     /// Calls `done` when everything that the dead `aid` had started is gone too.
     pub(crate) fn when_subtree_gone(
-        &self,
+        self: &Arc<Self>,
         actor: &'static Actor,
         aid: &ActorId,
         done: impl FnOnce() + Send + 'static,
@@ -135,7 +139,7 @@ impl Tree {
     }
 
     /// In the root: looks after everybody whose parent may have died since they ended.
-    fn reap_orphans(&self) {
+    fn reap_orphans(self: &Arc<Self>) {
         // Until a pass reaps nobody: who was asked before its parent was reaped was not ours yet.
         let mut any = true;
         while std::mem::take(&mut any) {
@@ -156,6 +160,34 @@ impl Tree {
                 }
             }
         }
+        self.kill_orphans();
+        self.adopt_strays();
+    }
+
+    /// In the root: no actor outlives its parent, not even one that was stopped before it could ask
+    /// the kernel for that.
+    fn kill_orphans(&self) {
+        let watched: Vec<_> = self.lock().watched.values().cloned().collect();
+        for orphan in watched.iter().filter(|own| own.is_orphan()) {
+            if let Err(error) = orphan.process.kill_group() {
+                log::warn!("kill the orphan {}: {error}", orphan.aid);
+            }
+        }
+    }
+
+    /// In the root: looks after orphans whose parent has died before it could tell of them.
+    pub(crate) fn adopt_strays(self: &Arc<Self>) {
+        let Some(actor) = current_actor().ok().filter(|_| self.registrar.is_some()) else {
+            return;
+        };
+        let known = self
+            .lock()
+            .watched
+            .values()
+            .map(|own| own.process.pid())
+            .collect();
+        let tree = actor.identity().tree.to_string();
+        self.strays.adopt(&tree, &known, self);
     }
 
     fn handle(self: &Arc<Self>, from: Option<&Arc<Link>>, report: Report) {
@@ -314,6 +346,11 @@ struct Watched {
 impl Watched {
     fn has_ended(&self) -> bool {
         self.process.has_exited()
+    }
+
+    /// Whether it runs although its parent is gone, and is our child now.
+    fn is_orphan(&self) -> bool {
+        matches!(self.process.peek_exited(), Ok(None))
     }
 
     /// Whether it is reaped now, by us if it was ours to reap.

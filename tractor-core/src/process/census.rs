@@ -78,7 +78,7 @@ pub fn open_fds() -> io::Result<Vec<OpenFd>> {
 ///
 /// A process that is just executing a program has none for a moment, and must not be missed: it is
 /// asked again, with the processor left to it in between.
-fn environment(pid: u32) -> Vec<u8> {
+pub(super) fn environment(pid: u32) -> Vec<u8> {
     const TRIES: u32 = 50;
     for _ in 0..TRIES {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

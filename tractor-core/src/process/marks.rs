@@ -12,6 +12,11 @@ pub const CHILD_OF: &str = "TRACTOR_CHILD_OF";
 /// what these start, so that a leak check finds them.
 pub const TREE: &str = "TRACTOR_TREE";
 
+/// The signal that every actor catches, and does nothing about: a real-time signal that nobody
+/// sends. It is a mark that the kernel shows of the dead too, whose environment is gone, and that
+/// programs which an actor starts do not inherit.
+pub const SIGNAL: i32 = 61;
+
 /// Variables that a child needs under a cleared environment too: without the loader's path a
 /// dynamically linked test does not start, and merged doctests find their part by rustdoc's.
 pub(super) fn is_kept(name: &OsStr) -> bool {

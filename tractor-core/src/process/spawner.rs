@@ -63,6 +63,9 @@ enum Job {
     ArmParentDeath(mpsc::SyncSender<io::Result<()>>),
 }
 
+/// What the thread is called.
+pub(super) const THREAD: &str = "tractor-spawn";
+
 /// The way to the thread, once there is one. It is never taken away, so the thread never ends.
 static JOBS: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
 
@@ -73,7 +76,7 @@ fn order(job: Job) -> io::Result<()> {
         none => {
             let (sender, receiver) = mpsc::channel();
             thread::Builder::new()
-                .name("tractor-spawn".into())
+                .name(THREAD.into())
                 .spawn(move || work(&receiver))?;
             none.insert(sender)
         }

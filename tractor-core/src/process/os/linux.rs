@@ -157,6 +157,7 @@ pub(in crate::process) struct Stat {
     pub(in crate::process) name: String,
     pub(in crate::process) state: char,
     pub(in crate::process) ppid: u32,
+    pub(in crate::process) group: u32,
     /// In clock ticks since the machine was started.
     pub(in crate::process) start_time: u64,
 }
@@ -183,8 +184,9 @@ impl Stat {
             name: name.to_owned(),
             state: fields.next()?.chars().next()?,
             ppid: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
             // The 22nd of all; the name is the second.
-            start_time: fields.nth(17)?.parse().ok()?,
+            start_time: fields.nth(16)?.parse().ok()?,
         })
     }
 }

@@ -1,0 +1,86 @@
+//! [`strays`]: processes that came to this one, a subreaper, and of which nobody told it.
+//!
+//! An actor that is killed between starting a process and reporting it leaves one behind. It ends
+//! by itself, before it has run any user code, unless it was stopped before it could ask the
+//! kernel to end it with its parent.
+
+use std::fs;
+use std::io;
+
+use super::{census, marks, os, spawner};
+
+/// The name of a process that has not yet been told its own: that of `/proc/self/exe`. Before it
+/// executes that it is called like the thread that starts it.
+const UNNAMED: &str = "exe";
+
+/// Such a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Its number.
+    pub pid: u32,
+    /// Whether it is an actor, or about to become one, and no program that an actor has started.
+    pub is_actor: bool,
+}
+
+/// The children of this process that somebody else of the tree (32 hexadecimal digits) has
+/// started, as far as can be told; children of its own are not among them.
+///
+/// The kernel gives orphans to the main thread, whereas actors are started by another. A program
+/// that the main thread itself has started is told apart by its environment, or, when it has
+/// ended and has none any more, by its group and its [mark](marks::SIGNAL), or by its name when it
+/// had not got so far.
+///
+/// # Errors
+///
+/// NotFound if the kernel was built without lists of children.
+pub fn strays(tree: &str) -> io::Result<Vec<Stray>> {
+    let us = std::process::id();
+    let children = fs::read_to_string(format!("/proc/self/task/{us}/children"))?;
+    let pids = children.split_ascii_whitespace();
+    let pids = pids.filter_map(|pid| pid.parse().ok());
+    Ok(pids.filter_map(|pid| look(pid, us, tree)).collect())
+}
+
+fn look(pid: u32, us: u32, tree: &str) -> Option<Stray> {
+    let stat = os::Stat::of(pid).filter(|stat| stat.ppid == us)?;
+    is_stray(pid, &stat, us, tree).then(|| Stray {
+        pid,
+        is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
+    })
+}
+
+fn is_stray(pid: u32, stat: &os::Stat, us: u32, tree: &str) -> bool {
+    // Our own are no children of the main thread; this is another actor's, whose environment it
+    // still has if it lives.
+    if stat.name == spawner::THREAD {
+        return true;
+    }
+    if stat.state == 'Z' {
+        return stat.group == pid && (stat.name == UNNAMED || is_marked(pid));
+    }
+    let environment = census::environment(pid);
+    let mark = |name: &str| {
+        let name = format!("{name}=");
+        let mut all = environment.split(|byte| *byte == 0);
+        all.find_map(|own| own.strip_prefix(name.as_bytes()).map(<[u8]>::to_vec))
+    };
+    // What we start ourselves has our own mark, or us as its parent.
+    let ours = std::env::var_os(marks::CHILD_OF);
+    let ours = ours.map(std::ffi::OsString::into_encoded_bytes);
+    let parent = mark(marks::CHILD_OF);
+    mark(marks::TREE).is_some_and(|own| own == tree.as_bytes())
+        && parent.is_some()
+        && parent != ours
+        && parent != Some(us.to_string().into_bytes())
+}
+
+/// Whether it catches the signal that actors catch.
+fn is_marked(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 is the lowest bit.
+    caught.is_some_and(|mask| mask >> (marks::SIGNAL - 1) & 1 == 1)
+}
