@@ -29,7 +29,9 @@ mod clusters;
 mod contexts;
 mod publishing;
 mod resources;
+mod stream_deaths;
 mod stream_ends;
+mod stream_losses;
 mod streams;
 mod values;
 
