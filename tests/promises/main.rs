@@ -34,8 +34,9 @@ mod payloads;
 mod pipelines;
 mod publishing;
 mod resources;
+mod stream_deaths;
 mod stream_ends;
-mod stream_ends_lost;
+mod stream_losses;
 mod streams;
 mod values;
 

@@ -3,11 +3,8 @@
 use std::sync::Mutex;
 
 use futures::{FutureExt, Stream, StreamExt, try_join};
-use serde::{Deserialize, Serialize, Serializer};
-use tractor::{
-    Context, Ending, Error, Portal, RecvStream, Refusal, SendStream, current_actor, fresh_stream,
-    open_nursery,
-};
+use serde::{Deserialize, Serialize};
+use tractor::{Context, Portal, RecvStream, SendStream, current_actor, fresh_stream, open_nursery};
 
 use crate::witness::{note, tell, wait_for};
 
@@ -32,7 +29,7 @@ pub(crate) async fn consume(mut numbers: RecvStream<u64>) -> tractor::Result<u64
 }
 
 /// Bytes that this actor has sent and received over all its links.
-pub(crate) fn traffic() -> tractor::Result<u64> {
+fn traffic() -> tractor::Result<u64> {
     let links = current_actor()?.statistics().links;
     Ok(links
         .iter()
@@ -53,53 +50,6 @@ pub(crate) async fn two(
         Ok(())
     })
     .await
-}
-
-/// Ends inside of other values.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Both {
-    numbers: SendStream<u64>,
-    more: Vec<RecvStream<u64>>,
-}
-
-/// Runs beside everything else, and notes its end.
-pub(crate) fn spawn_detached(task: impl Future<Output = ()> + Send + 'static) {
-    async_std::task::spawn(async {
-        task.await;
-        note("ended");
-    });
-}
-
-#[tractor::rpc]
-pub(crate) async fn drop_sender(numbers: SendStream<u64>) {
-    drop(numbers);
-}
-
-#[tractor::rpc]
-pub(crate) async fn drop_reader(numbers: RecvStream<u64>) {
-    drop(numbers);
-}
-
-#[track_caller]
-pub(crate) fn assert_stopped(error: &Error) {
-    let stopped = matches!(error.ending(), Ending::Refused(Refusal::StreamStopped));
-    assert!(stopped, "{error}");
-}
-
-#[track_caller]
-pub(crate) fn assert_lost(error: &Error) {
-    let lost = matches!(error.ending(), Ending::Refused(Refusal::EndLost));
-    assert!(lost, "{error}");
-}
-
-/// Sends until that fails.
-#[tractor::rpc]
-pub(crate) async fn produce_until_told(mut numbers: SendStream<u64>) -> Error {
-    loop {
-        if let Err(error) = numbers.send(0).await {
-            return error;
-        }
-    }
 }
 
 #[tractor::test]
@@ -319,6 +269,13 @@ async fn all_kinds_of_functions_take_ends() -> tractor::Result<()> {
     .await
 }
 
+/// Ends inside of other values.
+#[derive(Serialize, Deserialize)]
+struct Both {
+    numbers: SendStream<u64>,
+    more: Vec<RecvStream<u64>>,
+}
+
 #[tractor::test]
 async fn ends_are_results_too_and_parts_of_values() -> tractor::Result<()> {
     /// Counts in a task of its own, beside the answer.
@@ -355,84 +312,16 @@ async fn ends_are_results_too_and_parts_of_values() -> tractor::Result<()> {
     .await
 }
 
-#[tractor::test]
-async fn what_cannot_travel_is_refused_by_name() -> tractor::Result<()> {
-    #[tractor::rpc]
-    async fn use_then_send(mut numbers: SendStream<u64>, to: Portal) -> Error {
-        numbers.send(1).await.expect("somebody reads");
-        to.run(drop_sender(numbers)).await.unwrap_err()
-    }
-    #[tractor::rpc]
-    async fn swallow(_numbers: Vec<SendStream<u64>>) {}
-    #[track_caller]
-    fn check(error: &Error, words: &str) {
-        let Ending::Refused(Refusal::BadArguments(why)) = error.ending() else {
-            panic!("{error}");
-        };
-        assert!(why.contains(words), "{why}");
-    }
-    two(async |a, b| {
-        let (mut sender, mut reader) = fresh_stream();
-        sender.send(1).await?;
-        check(
-            &a.run(drop_sender(sender)).await.unwrap_err(),
-            "was used already",
-        );
-        assert_eq!(reader.recv().await?, Some(1));
-        assert_eq!(
-            reader.recv().await?,
-            None,
-            "its sender was dropped with the call"
-        );
-        let (sender, mut reader) = fresh_stream::<u64>();
-        assert!(reader.next().now_or_never().is_none());
-        check(
-            &a.run(drop_reader(reader)).await.unwrap_err(),
-            "was used already",
-        );
-        assert_stopped(&produce_until_told(sender).await);
-
-        let (sender, mut reader) = fresh_stream();
-        let error = try_join!(a.run(use_then_send(sender, b.clone())), reader.recv())?.0;
-        check(&error, "only the ends of a fresh stream travel");
-
-        let (mut ends, _reader) = fresh_stream::<SendStream<u64>>();
-        let refused = ends.send(fresh_stream().0).await.unwrap_err();
-        let Ending::Refused(Refusal::BadItem(why)) = refused.ending() else {
-            panic!("{refused}");
-        };
-        assert!(
-            why.contains("an argument or a result of a call only"),
-            "{why}"
-        );
-
-        let (sender, reader) = fresh_stream();
-        let twice = Twice(sender);
-        check(
-            &a.run(take_twice(twice)).await.unwrap_err(),
-            "was sent already",
-        );
-        assert_lost(&consume(reader).await.unwrap_err());
-        a.run(hold_nothing()).await
-    })
-    .await
-}
-
-/// Sends what it has two times.
-#[derive(Deserialize)]
-struct Twice(SendStream<u64>);
-
-impl Serialize for Twice {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (&self.0, &self.0).serialize(serializer)
-    }
+/// Runs beside everything else, and notes its end.
+pub(crate) fn spawn_detached(task: impl Future<Output = ()> + Send + 'static) {
+    async_std::task::spawn(async {
+        task.await;
+        note("ended");
+    });
 }
 
 #[tractor::rpc]
-async fn take_twice(_twice: Twice) {}
-
-#[tractor::rpc]
-async fn hold_nothing() {}
+pub(crate) async fn hold_nothing() {}
 
 #[tractor::test]
 async fn a_slow_reader_bounds_what_is_on_its_way() -> tractor::Result<()> {

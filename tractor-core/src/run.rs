@@ -56,9 +56,6 @@ pub struct Run<T, E: Failure> {
     portal: Portal,
 }
 
-/// What a call of this very actor gives, encoded, and the ends of streams in it.
-type Local = (Vec<u8>, Vec<Leaving>);
-
 enum State<T, E: Failure> {
     /// Not polled yet.
     Ready(Call<T, E>),
@@ -70,9 +67,12 @@ enum State<T, E: Failure> {
     /// Sent, not answered.
     Sent(Sent),
     /// It runs in this very actor.
-    Local(BoxFuture<'static, Result<Local, Error>>),
+    Local(BoxFuture<'static, Result<Encoded, Error>>),
     Done,
 }
+
+/// An encoded result, and the ends of streams in it.
+type Encoded = (Vec<u8>, Vec<Leaving>);
 
 /// A call that was sent. Dropped before its answer came, it cancels the function.
 struct Sent {
@@ -328,7 +328,7 @@ async fn run_here(
     export: &'static Export,
     args: Vec<u8>,
     ends: Vec<Leaving>,
-) -> Result<(Vec<u8>, Vec<Leaving>), Error> {
+) -> Result<Encoded, Error> {
     let failed = |ending| actor::local_error(ending, Some(export));
     let Start::Call(start) = export.start else {
         return Err(failed(Ending::Refused(Refusal::Misused(Misuse::OwnActor))));

@@ -64,7 +64,7 @@ pub(crate) const ROWS: [Row; 23] = [
     row("idle_actor_private_bytes", Bytes, None, Some(AtMost(2.0 * 1024.0 * 1024.0)), "memory of an idle actor"),
     row("lock_handover_s", Seconds, None, None, "the terminal from one actor to the next"),
     row("crash_prompt_s", Seconds, None, None, "a crash until its prompt"),
-    row("breakpoint_disarmed_s", Seconds, None, None, "a breakpoint with debug mode off"),
+    row("breakpoint_disarmed_s", Seconds, None, Some(AtMost(2e-9)), "a breakpoint with debug mode off, in async code"),
 ];
 
 const fn row(

@@ -1,5 +1,6 @@
 //! The runtime's side: what a user of tractor gets, measured in the root of a tree.
 
+mod breakpoints;
 mod calls;
 mod grove;
 mod lives;
@@ -15,7 +16,7 @@ use futures::FutureExt as _;
 use super::Measure::InTree;
 use super::Measurement;
 
-pub(super) const MEASUREMENTS: [Measurement; 15] = [
+pub(super) const MEASUREMENTS: [Measurement; 16] = [
     ("rpc_rtt_s", InTree(|| calls::round_trip().boxed_local())),
     (
         "rpc_tcp_rtt_s",
@@ -60,6 +61,10 @@ pub(super) const MEASUREMENTS: [Measurement; 15] = [
     (
         "idle_actor_private_bytes",
         InTree(|| memory::of_idle_actor().boxed_local()),
+    ),
+    (
+        "breakpoint_disarmed_s",
+        InTree(|| breakpoints::disarmed().boxed_local()),
     ),
 ];
 
