@@ -2,8 +2,11 @@
 
 use std::backtrace::Backtrace;
 use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::thread;
 
 use futures::executor::block_on;
@@ -91,10 +94,37 @@ pub fn scene_of(place: Option<Place>, captures: Vec<Capture>) -> Scene {
     }
 }
 
+/// A pause, if there is to be one: small and quickly done where there is none.
+#[doc(hidden)]
+#[must_use = "a breakpoint pauses when it is awaited"]
+pub struct Paused(Option<BoxFuture<'static, ()>>);
+
+impl Future for Paused {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            None => Poll::Ready(()),
+            Some(pause) => pause.as_mut().poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Paused({})", self.0.is_some())
+    }
+}
+
 /// What `breakpoint!` expands to: pauses if there is a scene.
 #[doc(hidden)]
-pub async fn paused(scene: Option<Box<Scene>>, shield: bool) {
-    let Some(scene) = scene else { return };
+#[inline]
+pub fn paused(scene: Option<Box<Scene>>, shield: bool) -> Paused {
+    Paused(scene.map(|scene| pause_in(scene, shield).boxed()))
+}
+
+async fn pause_in(scene: Box<Scene>, shield: bool) {
     let running = Running::here();
     if converse(*scene, shield).await == Verdict::Quit {
         running.quit();
