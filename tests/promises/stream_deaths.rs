@@ -16,6 +16,8 @@ async fn a_holder_that_is_killed_is_told_of_with_its_death() -> tractor::Result<
     #[tractor::rpc]
     async fn die_with_sender(mut numbers: SendStream<u64>) -> tractor::Result<()> {
         numbers.send(0).await?;
+        // It leaves when this poll is over.
+        async_std::task::yield_now().await;
         die();
         std::future::pending().await
     }

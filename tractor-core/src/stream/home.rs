@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tractor_ipc::Kind;
+use tractor_ipc::limits::SHARED_BYTES_MIN;
 
 use super::credit::cost;
 use super::ends::{Action, Ends, Event, Place, Side};
@@ -226,15 +227,42 @@ impl Home {
     }
 }
 
-/// Sends items as they are, and tells what they cost.
+/// Sends items as they are, small ones together, and tells what they cost.
 fn pass_on(chunks: &[Chunk], reader: &Dialog) -> i64 {
-    let mut spent = 0;
-    for frame in chunks.iter().flat_map(Chunk::frames) {
-        // It was a frame before.
+    let send = |frame: &[u8]| {
+        // None is longer than one that was permitted.
         let _ = reader.link.send(Kind::Items, reader.outgoing(), frame);
-        let items = frame::count(frame).unwrap_or_default();
-        spent += cost(items, frame.len().saturating_sub(FRAME_HEAD));
+    };
+    let mut spent = 0;
+    let (mut items, mut gathered) = (0, vec![0; FRAME_HEAD]);
+    let flush = |items: &mut usize, gathered: &mut Vec<u8>| {
+        // A window has far fewer items than this number may be.
+        let count = u32::try_from(std::mem::take(items)).unwrap_or(u32::MAX);
+        if count > 0 {
+            gathered[..FRAME_HEAD].copy_from_slice(&count.to_le_bytes());
+            send(gathered);
+            gathered.truncate(FRAME_HEAD);
+        }
+    };
+    for frame in chunks.iter().flat_map(Chunk::frames) {
+        let (count, bytes) = (
+            frame::count(frame).unwrap_or_default(),
+            frame.get(FRAME_HEAD..),
+        );
+        let bytes = bytes.unwrap_or_default();
+        spent += cost(count, bytes.len());
+        if gathered.len() + bytes.len() >= SHARED_BYTES_MIN {
+            flush(&mut items, &mut gathered);
+        }
+        match bytes.len() + FRAME_HEAD < SHARED_BYTES_MIN {
+            true => {
+                items += count;
+                gathered.extend_from_slice(bytes);
+            }
+            false => send(frame),
+        }
     }
+    flush(&mut items, &mut gathered);
     spent
 }
 

@@ -166,25 +166,31 @@ pub(crate) fn send_ahead(
     if len > FRAME_BYTES_MAX {
         return Err(EncodeError::TooLong { len });
     }
-    let ids: Vec<u64> = leaving.iter().map(|_| link.next_id()).collect();
-    let announced: Vec<_> = ids
+    let announced: Vec<_> = leaving
         .iter()
-        .zip(&leaving)
-        .map(|(id, end)| end.announced(*id, &leaving))
+        .map(|end| end.announced(link.next_id(), &leaving))
         .collect();
-    let announced = codec::encode(&announced)?;
-    if let Err(error) = link.send(Kind::Ends, call, &announced) {
+    // Entered before the frame leaves: what they are answered may come at once.
+    let dialogs: Vec<_> = announced.iter().map(|end| entered(link, end)).collect();
+    let frame = codec::encode(&announced)?;
+    if let Err(error) = link.send(Kind::Ends, call, &frame) {
         return Err(EncodeError::TooLong { len: error.len });
     }
-    let (readers, senders): (Vec<_>, Vec<_>) = ids
+    let (readers, senders): (Vec<_>, Vec<_>) = leaving
         .into_iter()
-        .zip(leaving)
-        .partition(|(_, end)| end.side() == Some(Side::Reader));
+        .zip(dialogs)
+        .partition(|(end, _)| end.side() == Some(Side::Reader));
     // A sender may have been told that its reader is away.
-    for (id, end) in readers.into_iter().chain(senders) {
-        end.depart(link, id);
+    for (end, dialog) in readers.into_iter().chain(senders) {
+        end.depart(dialog);
     }
     Ok(())
+}
+
+/// The dialog over which an end goes.
+fn entered(link: &Arc<Link>, end: &Announced) -> Arc<Dialog> {
+    let ids = (end.dialog, end.dialog | FROM_CALLEE);
+    Dialog::of_ends(link, ids, Outbound::new(), Tie::new(link.hold()))
 }
 
 impl Leaving {
@@ -214,11 +220,10 @@ impl Leaving {
         }
     }
 
-    fn depart(mut self, link: &Arc<Link>, id: u64) {
-        let Some(end) = self.0.take() else { return };
-        let tie = Tie::new(link.hold());
-        let ids = (id, id | FROM_CALLEE);
-        end.depart(Dialog::of_ends(link, ids, Outbound::new(), tie));
+    fn depart(mut self, dialog: Arc<Dialog>) {
+        if let Some(end) = self.0.take() {
+            end.depart(dialog);
+        }
     }
 
     fn unpack(mut self) -> Option<HomeEnd> {
