@@ -21,6 +21,7 @@
 mod birth;
 mod death;
 mod odd_deaths;
+mod orphans;
 mod raw;
 mod registry;
 mod roots;

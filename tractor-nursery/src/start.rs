@@ -226,6 +226,7 @@ pub(crate) async fn start(
         .launch(plan, starting.clone())
         .await
         .map_err(|error| not_spawned(error.to_string()))?;
+    tractor_core::fault!("start.launched");
     let pid = process.pid();
     let (tell, told) = oneshot::channel();
     let tree = runtime()?.tree.clone();

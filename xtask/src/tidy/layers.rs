@@ -220,10 +220,7 @@ mod tests {
     #[test]
     fn a_listed_file_that_is_gone_is_reported() {
         let found = findings(pure_files, &[("tractor-debug/Cargo.toml", "")]);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].contains("tractor-debug/src/lock.rs is listed as pure"),
-            "{found:?}"
-        );
+        let lock = "tractor-debug/src/lock.rs is listed as pure";
+        assert!(found.iter().any(|text| text.contains(lock)), "{found:?}");
     }
 }
