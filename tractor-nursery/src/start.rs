@@ -180,6 +180,15 @@ impl IntoFuture for StartActor {
     }
 }
 
+fn check_outputs(options: &ChildOptions) -> Result<(), String> {
+    let outputs = [&options.stdout, &options.stderr];
+    if outputs.iter().any(|to| matches!(to, StdioSpec::Pipe)) {
+        let reason = "nobody would read the other end of its pipe: make one, and give it an end";
+        return Err(reason.to_owned());
+    }
+    Ok(())
+}
+
 /// Starts a child and waits until it serves calls.
 pub(crate) async fn start(
     inner: Arc<Inner>,
@@ -199,13 +208,7 @@ pub(crate) async fn start(
     if let Some(error) = options.bad_var.take() {
         return Err(not_spawned(error.to_string()));
     }
-    if [&options.stdout, &options.stderr]
-        .iter()
-        .any(|to| matches!(to, StdioSpec::Pipe))
-    {
-        let reason = "nobody would read the other end of its pipe: make one, and give it an end";
-        return Err(not_spawned(reason.to_owned()));
-    }
+    check_outputs(&options).map_err(not_spawned)?;
     check_limits(actor).map_err(not_spawned)?;
     inner.begin_start()?;
     // If this future is dropped while the process is being started, the start is not over before
