@@ -22,8 +22,7 @@ async fn a_holder_that_is_killed_is_told_of_with_its_death() -> tractor::Result<
         std::future::pending().await
     }
     #[tractor::rpc]
-    async fn die_with_reader(_numbers: RecvStream<u64>) {
-        die();
+    async fn hold_reader(_numbers: RecvStream<u64>) {
         std::future::pending::<()>().await;
     }
     let (sender, mut reader) = fresh_stream();
@@ -32,7 +31,7 @@ async fn a_holder_that_is_killed_is_told_of_with_its_death() -> tractor::Result<
         let killed = nursery.start_actor("killed").await?;
         let (_, died) = join!(
             killed.run(die_with_sender(sender)),
-            killed.run(die_with_reader(gone))
+            killed.run(hold_reader(gone))
         );
         died
     })

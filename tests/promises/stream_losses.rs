@@ -151,9 +151,11 @@ async fn an_end_of_a_call_that_is_cancelled_is_told_of() -> tractor::Result<()> 
     /// Keeps the one thread of its actor until it is told.
     #[tractor::rpc(spawn)]
     async fn block() -> tractor::Result<()> {
-        tractor::get_root().await?.run(tell("blocked")).await?;
-        futures::executor::block_on(wait_for("go on"));
-        Ok(())
+        futures::executor::block_on(async {
+            tractor::get_root().await?.run(tell("blocked")).await?;
+            wait_for("go on").await;
+            Ok(())
+        })
     }
     #[tractor::rpc(spawn)]
     async fn never_runs(_numbers: SendStream<u64>) {
