@@ -4,20 +4,22 @@ use std::sync::Mutex;
 
 use futures::future::{Either, select};
 use futures::{FutureExt, join};
-use tractor::{Ending, Error, Portal, RecvStream, SendStream, fresh_stream, open_nursery};
+use tractor::{
+    Ending, Error, Portal, RecvStream, SendStream, fresh_stream, get_root, open_nursery,
+};
 
 use crate::deaths::die;
 use crate::stream_ends::{spawn_detached, two};
 use crate::stream_losses::produce_until_told;
-use crate::witness::{note, wait_for};
+use crate::witness::{note, tell, wait_for};
 
 #[tractor::test]
 async fn a_holder_that_is_killed_is_told_of_with_its_death() -> tractor::Result<()> {
     #[tractor::rpc]
     async fn die_with_sender(mut numbers: SendStream<u64>) -> tractor::Result<()> {
         numbers.send(0).await?;
-        // It leaves when this poll is over.
-        async_std::task::yield_now().await;
+        // It is there when the answer to what was sent after it is here.
+        get_root().await?.run(tell("anything")).await?;
         die();
         std::future::pending().await
     }
