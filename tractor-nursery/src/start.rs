@@ -196,13 +196,7 @@ pub(crate) async fn start(
     role: Role,
 ) -> Result<(Portal, Arc<Child>), Error> {
     let actor = current_actor()?;
-    if let Err(error) = ActorId::check_name(&options.name) {
-        let reason = format!("{error}: {:?}", options.name);
-        return Err(Error::new(
-            actor.aid().clone(),
-            Ending::NotSpawned { reason },
-        ));
-    }
+    check_name(actor, &options.name)?;
     let aid = ActorId::fresh(options.name.clone());
     let not_spawned = |reason: String| Error::new(aid.clone(), Ending::NotSpawned { reason });
     if let Some(error) = options.bad_var.take() {
@@ -316,6 +310,13 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
         exposed: options.exposed.take(),
         limits: runtime().map_err(|error| error.to_string())?.limits,
         output_to_stderr,
+    })
+}
+
+fn check_name(actor: &Actor, name: &str) -> Result<(), Error> {
+    ActorId::check_name(name).map_err(|error| {
+        let reason = format!("{error}: {name:?}");
+        Error::new(actor.aid().clone(), Ending::NotSpawned { reason })
     })
 }
 
