@@ -55,7 +55,10 @@ fn go_on(screen: &mut Screen) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         let text = screen.prompt();
-        let (_, opened) = text.split_once("ed actor '").expect("it says where");
+        // What others say meanwhile has the same prompt drawn again below it.
+        let Some((_, opened)) = text.split_once("ed actor '") else {
+            continue;
+        };
         let actor = opened.split('\'').next().unwrap_or_default().to_owned();
         seen.push(actor);
         screen.line("c");
