@@ -7,7 +7,8 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-// What goes wrong in several of them.
+// What goes wrong in several of them, and where.
+mod branches;
 mod errors;
 
 // The programs.

@@ -2,17 +2,8 @@
 
 use tractor::prelude::*;
 
+use super::branches::spawn_error;
 use super::errors::name_error;
-
-/// Starts one below it that fails.
-#[tractor::rpc]
-async fn spawn_error() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        nursery.run_in_actor("name_error_1", name_error()).await?;
-        Ok(())
-    })
-    .await
-}
 
 #[tractor::main(debug_mode)]
 pub(crate) async fn main() -> tractor::Result<()> {

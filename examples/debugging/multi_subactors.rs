@@ -2,6 +2,7 @@
 
 use tractor::prelude::*;
 
+use super::branches::spawn_error;
 use super::errors::name_error;
 
 #[tractor::rpc]
@@ -9,16 +10,6 @@ async fn breakpoint_forever() {
     for round in 0_u64.. {
         tractor::breakpoint!(round).await;
     }
-}
-
-/// Starts one below it that fails.
-#[tractor::rpc]
-async fn spawn_error() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        nursery.run_in_actor("name_error_1", name_error()).await?;
-        Ok(())
-    })
-    .await
 }
 
 #[tractor::main(debug_mode)]

@@ -4,21 +4,7 @@ use std::time::Duration;
 
 use tractor::prelude::*;
 
-use super::errors::name_error;
-
-#[tractor::rpc]
-async fn spawn_until(depth: u32) -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        if depth == 0 {
-            nursery.run_in_actor("name_error", name_error()).await?;
-        } else {
-            let name = format!("spawn_until_{}", depth - 1);
-            nursery.run_in_actor(name, spawn_until(depth - 1)).await?;
-        }
-        Ok(())
-    })
-    .await
-}
+use super::branches::spawn_until;
 
 #[tractor::main(debug_mode)]
 pub(crate) async fn main() -> tractor::Result<()> {

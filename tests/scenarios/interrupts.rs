@@ -1,16 +1,15 @@
 //! T11, T45: Ctrl-C at the root of a tree whose actors stream, also while the link beneath the
 //! stream breaks. The tree ends within two seconds, and nobody is left.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rstest::rstest;
 use tractor_core::process::Signal;
 
 use crate::chance::Chance;
-use crate::seeds;
 use crate::support::{Program, program, signal};
 use crate::tree::{PROMPT, note, within};
+use crate::{hold_back, seeds};
 
 #[rstest]
 #[case::open("nobody", "open")]
@@ -49,7 +48,7 @@ fn interrupted(breaks: &str, when: &str, seed: u64) -> (Option<i32>, String) {
     command.args(["streams", breaks, when]);
     let mut tree = Program::start(command);
     tree.wait_for("streaming");
-    pause(Chance::new(seed).delay(6));
+    hold_back(Chance::new(seed).delay(6));
     let begin = Instant::now();
     signal(tree.pid(), Signal::Interrupt);
     let ended = tree.end();
@@ -65,12 +64,4 @@ fn interrupted(breaks: &str, when: &str, seed: u64) -> (Option<i32>, String) {
 
 fn lines(output: &str, line: &str) -> usize {
     output.lines().filter(|seen| *seen == line).count()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the moment is what the seed decides"
-)]
-fn pause(time: Duration) {
-    thread::sleep(time);
 }

@@ -242,3 +242,12 @@ fn every_id_is_listed_once() {
     let ids: BTreeSet<_> = SCENARIOS.iter().map(|(id, ..)| id).collect();
     assert_eq!(ids.len(), SCENARIOS.len());
 }
+
+/// Holds a test's own thread back until the moment that its seed has decided.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the moment is what the seed decides"
+)]
+fn hold_back(time: std::time::Duration) {
+    std::thread::sleep(time);
+}

@@ -2,8 +2,7 @@
 //! terminates them at random, until their nursery, or the whole root, is cancelled at a random
 //! moment. Whatever has happened: it ends in time, and nobody is left.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::join;
 use tractor::{current_actor, open_nursery};
@@ -11,10 +10,10 @@ use tractor_core::process::census::{marked_processes, zombie_children};
 use tractor_core::process::{Process, Signal};
 
 use crate::chance::{Chance, give_up_after};
-use crate::seeds;
 use crate::support::{Program, program};
 use crate::tree::{BOUNDED, ms, note, within};
 use crate::wander::wander;
+use crate::{hold_back, seeds};
 
 /// A walk that is cancelled in its middle.
 pub(crate) async fn f53_random_walk_ends(seed: u64) -> tractor::Result<()> {
@@ -111,7 +110,7 @@ fn f53_walking_root_ends_by_signal() {
         command.args(["walks", &seed.to_string()]);
         let mut tree = Program::start(command);
         tree.wait_for("walking");
-        pause(chance.delay(100));
+        hold_back(chance.delay(100));
         let begin = Instant::now();
         for _ in 0..=chance.below(3) {
             let which = *chance.pick(&[Signal::Interrupt, Signal::Terminate]);
@@ -119,7 +118,7 @@ fn f53_walking_root_ends_by_signal() {
             if let Ok(root) = Process::open(tree.pid()) {
                 let _ = root.signal(which);
             }
-            pause(chance.delay(20));
+            hold_back(chance.delay(20));
         }
         let ended = tree.end();
         within(begin, BOUNDED, "a walking root");
@@ -128,12 +127,4 @@ fn f53_walking_root_ends_by_signal() {
             "{ended:?}"
         );
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the moment is what the seed decides"
-)]
-fn pause(time: Duration) {
-    thread::sleep(time);
 }

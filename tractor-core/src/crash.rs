@@ -57,14 +57,18 @@ pub fn is_quit(error: &Error) -> bool {
     is_ours && matches!(error.ending(), Ending::Failed(failed) if failed.type_name() == name)
 }
 
-/// The error of what was cancelled here: for a quit it is that.
-pub fn cancelled_error(actor: &Actor, cancellation: Cancellation) -> Error {
+/// How what was cancelled has ended: for a quit it is that.
+pub(crate) fn ending_of(cancellation: Cancellation) -> Ending {
     let Cancellation { by, reason } = cancellation;
-    let ending = match reason {
+    match reason {
         CancelReason::DebuggerQuit => DebuggerQuit::ending(),
         _ => Ending::Cancelled { by, reason },
-    };
-    Error::new(actor.aid().clone(), ending)
+    }
+}
+
+/// The error of what was cancelled here: for a quit it is that.
+pub fn cancelled_error(actor: &Actor, cancellation: Cancellation) -> Error {
+    Error::new(actor.aid().clone(), ending_of(cancellation))
 }
 
 /// The task that runs on this thread, so that it can be named, and quit, from elsewhere.

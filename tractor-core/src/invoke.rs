@@ -28,7 +28,7 @@ pub use self::statistics::{TaskState, TaskStatistics};
 use self::moved::Moved;
 use self::phase::{Cancel, GivenBack, Phase, Rest};
 use crate::actor;
-use crate::crash::{self, DebuggerQuit};
+use crate::crash::{self, CrashWatch};
 use crate::dialog::{Dialog, Seat};
 use crate::ending::{Ending, Refusal};
 use crate::error::Error;
@@ -89,9 +89,11 @@ thread_local! {
 
 /// The task that is being polled on this thread, as log lines show it.
 pub(crate) fn current_name() -> Option<String> {
-    CURRENT
-        .get()
-        .map(|(number, export)| format!("{} {number}", export.name))
+    CURRENT.get().map(|(number, export)| named(number, export))
+}
+
+fn named(number: u64, export: &'static Export) -> String {
+    format!("{} {number}", export.name)
 }
 
 /// The number of the task that is being polled on this thread.
@@ -364,13 +366,9 @@ impl RpcTask {
 
     /// If somebody wants to look at how it has failed: puts that in the body's place. Once.
     fn watch_crash(&self, ending: &Ending) -> bool {
-        let Some(watch) = crash::watcher() else {
+        let Some((watch, error)) = self.watched(ending) else {
             return false;
         };
-        let error = self.error(ending.clone());
-        if error.is_of_cancel() || crash::is_quit(&error) {
-            return false;
-        }
         if self.failed.set(ending.clone()).is_err() {
             return false;
         }
@@ -378,8 +376,7 @@ impl RpcTask {
             self.end_dialog();
         }
         self.discard();
-        let task = format!("{} {}", self.export.name, self.number);
-        let (look, ending) = (watch.failed(task, error), ending.clone());
+        let (look, ending) = (watch.failed(self.name(), error), ending.clone());
         *self.held() = Held::Future(Box::pin(async move {
             look.await;
             Err(ending)
@@ -459,14 +456,23 @@ impl RpcTask {
 
     /// As [`watch_crash`](Self::watch_crash), on a thread of a plain function.
     fn watch_crash_blocking(&self, ending: &Ending) {
-        let seen = crash::take_seen();
-        let error = self.error(ending.clone());
-        if let Some(watch) = crash::watcher()
-            && !(seen || error.is_of_cancel() || crash::is_quit(&error))
+        if !crash::take_seen()
+            && let Some((watch, error)) = self.watched(ending)
         {
-            let task = format!("{} {}", self.export.name, self.number);
-            futures::executor::block_on(watch.failed(task, error));
+            futures::executor::block_on(watch.failed(self.name(), error));
         }
+    }
+
+    /// Who looks at such an end of it, if anybody does, with the error to be looked at.
+    fn watched(&self, ending: &Ending) -> Option<(&'static Arc<dyn CrashWatch>, Error)> {
+        let watch = crash::watcher()?;
+        let error = self.error(ending.clone());
+        (!error.is_of_cancel() && !crash::is_quit(&error)).then_some((watch, error))
+    }
+
+    /// Its name, as log lines show it.
+    fn name(&self) -> String {
+        named(self.number, self.export)
     }
 
     /// Runs `f` as this task: its scope and its name are the current ones.
@@ -508,14 +514,10 @@ impl RpcTask {
             return self.error(ending.clone());
         }
         let cancellation = self.cancelled.get().cloned();
-        let Cancellation { by, reason } = cancellation.unwrap_or(Cancellation {
+        self.error(crash::ending_of(cancellation.unwrap_or(Cancellation {
             by: None,
             reason: CancelReason::ScopeCancelled,
-        });
-        self.error(match reason {
-            CancelReason::DebuggerQuit => DebuggerQuit::ending(),
-            _ => Ending::Cancelled { by, reason },
-        })
+        })))
     }
 
     /// The task in numbers and words.

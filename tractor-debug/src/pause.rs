@@ -77,21 +77,30 @@ pub async fn post_mortem_at(error: &(dyn StdError + Send + Sync + 'static), scen
     converse(scene, false).await;
 }
 
-/// The scene of the task that runs on this thread.
+/// The scene of the task that runs on this thread, with the frames of the thread.
 #[doc(hidden)]
 pub fn scene_of(place: Option<Place>, captures: Vec<Capture>) -> Scene {
-    let running = Running::here();
-    let aid = current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone());
     Scene {
-        actor: aid,
+        backtrace: Some(Backtrace::force_capture().to_string()),
+        ..bare_scene(place, captures)
+    }
+}
+
+fn bare_scene(place: Option<Place>, captures: Vec<Capture>) -> Scene {
+    Scene {
+        actor: this_actor(),
         pid: std::process::id(),
-        task: running.name().map(ToOwned::to_owned),
+        task: Running::here().name().map(ToOwned::to_owned),
         why: Why::Pause,
         place,
         captures,
         error: None,
-        backtrace: Some(Backtrace::force_capture().to_string()),
+        backtrace: None,
     }
+}
+
+fn this_actor() -> ActorId {
+    current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone())
 }
 
 /// A pause, if there is to be one: small and quickly done where there is none.
@@ -147,8 +156,11 @@ pub fn paused_sync(scene: Option<Box<Scene>>) {
 
 /// The root's main has failed: a prompt before that is the end of the tree.
 pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
+    if !is_armed() {
+        return;
+    }
     let error = described(error);
-    if is_armed() && !error.is_of_cancel() && !crash::is_quit(&error) {
+    if !error.is_of_cancel() && !crash::is_quit(&error) {
         converse(crashed(None, error), true).await;
     }
 }
@@ -159,19 +171,18 @@ pub fn described(error: &(dyn StdError + Send + Sync + 'static)) -> Error {
     if let Some(error) = error.downcast_ref::<Error>() {
         return error.clone();
     }
-    let aid = current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone());
     let described = UserError::describe("an error", error);
-    Error::new(aid, Ending::Failed(Box::new(described)))
+    Error::new(this_actor(), Ending::Failed(Box::new(described)))
 }
 
+/// The scene of a task that has failed. The frames of this thread are the runtime's, long after.
 fn crashed(task: Option<String>, error: Error) -> Scene {
-    let mut scene = scene_of(None, Vec::new());
-    scene.why = Why::Crash;
-    scene.task = task;
-    scene.error = Some(error);
-    // It is that of the runtime, long after.
-    scene.backtrace = None;
-    scene
+    Scene {
+        why: Why::Crash,
+        task,
+        error: Some(error),
+        ..bare_scene(None, Vec::new())
+    }
 }
 
 /// Opens prompts for what fails.

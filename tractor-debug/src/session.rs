@@ -179,7 +179,7 @@ impl Turn {
             };
             let line = match ask(self.actor, &read).await {
                 Ok(Answer::Line(line)) => line,
-                Ok(Answer::EndOfInput) => return Verdict::Continue,
+                // The end of input, or the terminal was taken away.
                 Ok(_) => return Verdict::Continue,
                 Err(error) => {
                     log::warn!("the prompt of {:?} is lost: {error}", self.claim.0);

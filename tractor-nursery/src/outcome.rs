@@ -64,7 +64,9 @@ struct Shown(String);
 pub fn main<R: Outcome, F: AsyncFnOnce() -> R>(options: Options, body: F) -> R {
     let watched = async || {
         let outcome = body().await;
-        if let Some(error) = outcome.error() {
+        if tractor_debug::is_armed()
+            && let Some(error) = outcome.error()
+        {
             tractor_debug::main_failed(&error).await;
         }
         Ok::<R, Error>(outcome)
