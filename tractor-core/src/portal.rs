@@ -242,6 +242,7 @@ impl Portal {
             reason: stop.reason,
         };
         let (tell, told) = oneshot::channel();
+        link.will_cancel_peer(&cancellation);
         // Before the owner's request, so that the answer comes before anything of what ends there.
         stop.send(link, move |heard| {
             // Whoever asked may have been dropped; the request stands.

@@ -116,15 +116,20 @@ impl Child {
         self.link.get()
     }
 
+    /// Notes why it is going to end, unless something else was the first reason.
+    fn will_cancel(&self, cancellation: &Cancellation) {
+        self.lock().why.get_or_insert_with(|| cancellation.clone());
+    }
+
     /// Has the child end within `remaining`.
     pub(crate) fn cancel(self: &Arc<Self>, cancellation: &Cancellation, remaining: Duration) {
-        self.lock().why.get_or_insert_with(|| cancellation.clone());
+        self.will_cancel(cancellation);
         self.handle(Event::Begin { remaining });
     }
 
     /// Kills the child.
     pub(crate) fn kill(self: &Arc<Self>, cancellation: &Cancellation) {
-        self.lock().why.get_or_insert_with(|| cancellation.clone());
+        self.will_cancel(cancellation);
         self.handle(Event::Force);
     }
 
@@ -530,6 +535,12 @@ impl LinkOwner for ChildLink {
         child.handle(Event::LinkClosed);
         debugger::child_lost(&child.aid);
         child.conclude();
+    }
+
+    fn will_cancel(&self, cancellation: &Cancellation) {
+        if let Some(child) = self.0.upgrade() {
+            child.will_cancel(cancellation);
+        }
     }
 
     fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {

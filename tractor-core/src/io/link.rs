@@ -41,6 +41,10 @@ pub trait LinkOwner: Send + Sync + 'static {
     /// has [`Link::lose_calls`] called, now or when it knows why.
     fn closed(&self, link: &Arc<Link>, reason: &CloseReason);
 
+    /// Somebody here is about to ask the peer to end. What it answers from then on may be of that,
+    /// before [`cancel`](Self::cancel) is called.
+    fn will_cancel(&self, _cancellation: &Cancellation) {}
+
     /// Somebody here wants the peer's process to end within `remaining`. An owner that owns the
     /// process sees to it that it does; the others can only ask, which the caller does anyway.
     fn cancel(&self, _cancellation: &Cancellation, _remaining: Duration) {}
@@ -460,6 +464,11 @@ impl Link {
     /// Tells the owner of the peer's process that the peer is cancelling itself.
     pub fn peer_is_cancelling(&self, cancellation: &Cancellation, remaining: Duration) {
         self.owner.is_cancelling(cancellation, remaining);
+    }
+
+    /// Tells the owner of the peer's process that the peer is about to be asked to end.
+    pub(crate) fn will_cancel_peer(&self, cancellation: &Cancellation) {
+        self.owner.will_cancel(cancellation);
     }
 
     /// Has the owner of the peer's process end it within `remaining`, if that is the link's.
