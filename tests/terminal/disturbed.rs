@@ -46,18 +46,35 @@ fn sigterm_ends_the_tree_although_a_prompt_is_open() {
     );
 }
 
+/// A stopped holder cannot give its prompt back; it is ended all the same.
 #[test]
-fn when_the_holder_is_killed_its_death_is_told_and_the_next_has_the_prompt() {
+fn sigterm_ends_the_tree_although_the_holder_is_stopped() {
     let mut screen = Screen::of("subactor_breakpoint");
     let opened = screen.prompt_after(&["Paused actor 'breakpoint_forever' (pid "]);
+    signal(pid_in(&opened), Signal::Stop);
+    screen.signal(rexpect::process::Signal::SIGTERM);
+    let ended = screen.end();
+    assert!(
+        matches!(ended.status, rexpect::process::WaitStatus::Signaled(..)),
+        "{ended:?}"
+    );
+}
+
+/// The process that a prompt's first line names.
+fn pid_in(opened: &str) -> u32 {
     let pid = opened
         .split("(pid ")
         .nth(1)
         .and_then(|rest| rest.split(')').next());
-    let pid = pid
-        .and_then(|pid| pid.parse().ok())
-        .expect("it says its pid");
-    signal(pid, Signal::Kill);
+    pid.and_then(|pid| pid.parse().ok())
+        .expect("it says its pid")
+}
+
+#[test]
+fn when_the_holder_is_killed_its_death_is_told_and_the_next_has_the_prompt() {
+    let mut screen = Screen::of("subactor_breakpoint");
+    let opened = screen.prompt_after(&["Paused actor 'breakpoint_forever' (pid "]);
+    signal(pid_in(&opened), Signal::Kill);
     screen.prompt_after(&["Crashed actor 'root'", "signal 9"]);
     screen.line("c");
     assert_eq!(screen.end().code(), Some(1));

@@ -1,6 +1,7 @@
 //! What the debugger asks of the crate that owns the processes: that nobody is killed who is at a
 //! prompt, and to see and end the tree. And what it is told: who is gone, and that the tree ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tractor_core::runtime_vars::{self, runtime_var};
@@ -21,6 +22,9 @@ struct Debugger {
 
 static DEBUGGER: OnceLock<Debugger> = OnceLock::new();
 
+/// Whether nobody is asked any more: then no prompt is a reason to let a child live.
+static IS_SHUT: AtomicBool = AtomicBool::new(false);
+
 /// Begins to serve the debugger, and arms this actor if it is to be in debug mode.
 pub(crate) fn install(actor: &Actor, tree: &Arc<Tree>) {
     let is_root = actor.is_root();
@@ -32,7 +36,14 @@ pub(crate) fn install(actor: &Actor, tree: &Arc<Tree>) {
         };
         Desk::new(WholeTree(tree.clone()), settings)
     });
-    let service = DebugService::new(nurseries::holds_changed, desk.clone());
+    let service = DebugService::new(
+        |child, count| {
+            if !IS_SHUT.load(Ordering::SeqCst) {
+                nurseries::holds_changed(child, count);
+            }
+        },
+        desk.clone(),
+    );
     actor.serve(ServiceId::DEBUG, service.clone());
     // An actor is installed once in a process.
     let _ = DEBUGGER.set(Debugger { service, desk });
@@ -62,11 +73,14 @@ pub(crate) fn closing() {
     }
 }
 
-/// Nobody is to be asked any more.
+/// Nobody is to be asked any more. Who has a prompt may be stopped, and would keep its hold for
+/// ever: what the children hold counts no longer.
 pub(crate) fn shut() {
+    IS_SHUT.store(true, Ordering::SeqCst);
     if let Some(desk) = desk() {
         desk.shut();
     }
+    nurseries::forget_holds();
 }
 
 /// The root is about to return: the terminal is as it was when this does.

@@ -82,6 +82,13 @@ pub(crate) fn holds_changed(child: &ActorId, count: u32) {
     }
 }
 
+/// No request for the terminal counts any more.
+pub(crate) fn forget_holds() {
+    for child in all().iter().flat_map(|inner| inner.children()) {
+        child.holds(0);
+    }
+}
+
 /// Kills every child.
 pub(crate) fn kill_all(cancellation: &Cancellation) {
     for inner in all() {

@@ -450,6 +450,11 @@ impl Inner {
             .cloned()
     }
 
+    /// All of them.
+    pub(crate) fn children(&self) -> Vec<Arc<Child>> {
+        self.lock().children.values().cloned().collect()
+    }
+
     /// How many children there are or will be.
     pub(crate) fn population(&self) -> usize {
         let state = self.lock();
