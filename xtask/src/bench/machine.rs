@@ -3,7 +3,8 @@
 use std::{fmt, fs, io};
 
 use anyhow::Result;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
 /// What the measurements need to know of the machine.
 #[derive(Debug)]
@@ -69,6 +70,21 @@ fn siblings(cpu: usize) -> String {
     fs::read_to_string(path).unwrap_or_else(|_| cpu.to_string())
 }
 
+/// Keeps every thread that this process has now, and those that they start, on one processor.
+pub(crate) fn pin_process(cpu: usize) -> Result<()> {
+    for task in fs::read_dir("/proc/self/task")? {
+        let task = task?.file_name();
+        let number = task.to_str().and_then(|it| it.parse().ok());
+        let thread = number.and_then(Pid::from_raw);
+        match sched_setaffinity(thread, &only(cpu)) {
+            // It has ended meanwhile.
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+    }
+    Ok(())
+}
+
 /// Keeps the calling thread on one processor until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Pinned {
@@ -78,11 +94,15 @@ pub(crate) struct Pinned {
 impl Pinned {
     pub(crate) fn to(cpu: usize) -> Result<Self> {
         let before = sched_getaffinity(None).map_err(io::Error::from)?;
-        let mut only = CpuSet::new();
-        only.set(cpu);
-        sched_setaffinity(None, &only).map_err(io::Error::from)?;
+        sched_setaffinity(None, &only(cpu)).map_err(io::Error::from)?;
         Ok(Self { before })
     }
+}
+
+fn only(cpu: usize) -> CpuSet {
+    let mut only = CpuSet::new();
+    only.set(cpu);
+    only
 }
 
 impl Drop for Pinned {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use tractor::{Bytes, Context, OnExit, Portal, gather_contexts};
 
-use super::machine::Machine;
+use super::machine::{Machine, pin_process};
 use super::median;
 use super::plot::Line;
 use super::raw::bulk;
@@ -33,7 +33,7 @@ const SIZES: [usize; 13] = [
 /// How long each point is measured for, after as long to warm up.
 const WINDOW: Duration = Duration::from_millis(150);
 
-/// Each round has a new process, because where the kernel puts it decides much.
+/// Each round has a new process, because where its memory lies decides something.
 const ROUNDS: usize = 5;
 
 /// A round of the plain side moves so many bytes, in at most so many blocks.
@@ -51,11 +51,15 @@ pub(super) async fn measure(machine: &Machine) -> Result<Vec<Line>> {
         name: "plain socket, one write each".to_owned(),
         points: plain.collect::<Result<_>>()?,
     }];
+    // As the plain side; where the kernel would put them decides much.
+    let pair = machine.pair();
+    pair.map_or(Ok(()), |pair| pin_process(pair.ours))?;
+    let theirs = pair.map(|pair| pair.theirs);
     for streams in STREAMS {
         let mut points = Vec::new();
         for size in SIZES {
             eprintln!("measuring {streams} streams with {size} B");
-            points.push((size, rate(streams, size).await?));
+            points.push((size, rate(streams, size, theirs).await?));
         }
         let plural = if streams == 1 { "" } else { "s" };
         let name = format!("{streams} stream{plural}");
@@ -64,20 +68,20 @@ pub(super) async fn measure(machine: &Machine) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-async fn rate(streams: usize, size: usize) -> Result<f64> {
+async fn rate(streams: usize, size: usize, cpu: Option<usize>) -> Result<f64> {
     let mut rates = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let round = tractor::open_nursery_with(OnExit::CancelDaemons, async |nursery| {
             let sender = nursery.start_actor("sender").await?;
-            round(&sender, streams, size).await
+            round(&sender, streams, size, cpu).await
         });
         rates.push(round.await?);
     }
     median(rates).context("no round was measured")
 }
 
-async fn round(sender: &Portal, streams: usize, size: usize) -> Result<f64> {
-    let calls = (0..streams).map(|_| (sender, send_all(size)));
+async fn round(sender: &Portal, streams: usize, size: usize, cpu: Option<usize>) -> Result<f64> {
+    let calls = (0..streams).map(|_| (sender, send_all(size, cpu)));
     gather_contexts(calls, async |contexts, _started| {
         let begin = Instant::now() + WINDOW;
         let end = begin + WINDOW;
@@ -105,9 +109,10 @@ async fn round(sender: &Portal, streams: usize, size: usize) -> Result<f64> {
     .await
 }
 
-/// Sends until nobody reads.
+/// Sends until nobody reads, on this processor.
 #[tractor::context]
-async fn send_all(ctx: Context<(), (), Bytes>, size: usize) -> tractor::Result<()> {
+async fn send_all(ctx: Context<(), (), Bytes>, size: usize, cpu: Option<usize>) -> Result<()> {
+    cpu.map_or(Ok(()), pin_process)?;
     ctx.started(())?;
     let (mut items, _nothing) = ctx.open_stream()?;
     let item = Bytes::from(vec![7; size]);
