@@ -203,10 +203,6 @@ impl CallTable {
         self.lost.as_ref()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// No answer will come, to these calls nor to later ones. The first failure stays.
     pub(crate) fn lose(&mut self, error: Error) -> Vec<Arc<Slot>> {
         self.lost.get_or_insert(error);

@@ -75,7 +75,7 @@ pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
     scene_of,
 };
-pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World};
+pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World, show_age, show_tasks};
 pub use scene::{Capture, Place, Scene, Why};
 pub use service::DebugService;
 pub use sources::{Disk, Sources};

@@ -171,6 +171,23 @@ impl Child {
         }
     }
 
+    /// Whether it has become an actor, which SIGUSR1 does not end.
+    pub(crate) fn has_become_actor(&self) -> bool {
+        self.link.get().is_some() && self.lock().ready.is_none()
+    }
+
+    /// The letter of its process's state, as the kernel shows it.
+    pub(crate) fn process_state(&self) -> Option<char> {
+        self.process.state()
+    }
+
+    /// Has it, and all below it, tell what they are doing.
+    pub(crate) fn ask_for_dump(&self) {
+        if let Err(error) = self.process.signal(Signal::User1) {
+            log::warn!("ask {} for a dump: {error}", self.aid);
+        }
+    }
+
     /// So many requests for the terminal are below it now.
     pub(crate) fn holds(self: &Arc<Self>, count: u32) {
         self.handle(Event::HoldChanged(count));

@@ -113,6 +113,7 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     };
     let actor = Actor::install(identity, spec.exposed.as_deref()).map_err(io::Error::other)?;
     engine::start_threads(spec.threads)?;
+    signals::listen()?;
     runtime::install(actor, Tree::new(None), spec.limits);
     if let Some(address) = &spec.listen
         && let Err(error) = actor.listen(address)

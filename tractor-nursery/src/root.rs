@@ -206,6 +206,7 @@ fn begin(actor: &Actor, threads: usize) -> io::Result<()> {
     process::become_subreaper()?;
     engine::start_threads(threads)?;
     signals::listen()?;
+    signals::listen_as_root()?;
     log::debug!(
         "{} is the root of tree {}",
         actor.aid(),

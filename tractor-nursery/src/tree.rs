@@ -20,10 +20,9 @@ use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal, current_actor}
 use tractor_discovery::{Entry, Registrar};
 use tractor_ipc::{ActorId, codec};
 
-use crate::debugger;
 use crate::descendants::Descendants;
-use crate::place;
 use crate::strays::Strays;
+use crate::{debugger, dump, place};
 
 /// What is reported up the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +50,8 @@ pub(crate) enum Report {
 enum Request {
     /// Tell when none of these is there any more.
     AwaitGone(Vec<ActorId>),
+    /// Tell on standard error what everybody is doing.
+    Dump,
 }
 
 /// Births and deaths below this actor.
@@ -116,6 +117,16 @@ impl Tree {
                 done();
             },
         );
+    }
+
+    /// Has the root, and everybody below it, tell what it is doing.
+    pub(crate) fn ask_for_dump(actor: &Actor) {
+        let request = codec::encode(&Request::Dump).expect("a number always encodes");
+        actor.ask_root_then(ServiceId::TREE, "a dump of the tree", &request, |answer| {
+            if let Err(error) = answer {
+                log::warn!("no dump of the tree: {error}");
+            }
+        });
     }
 
     /// Everybody, each on a line of its own, below who started it.
@@ -324,6 +335,10 @@ impl Service for TreeService {
                 } else {
                     state.waiting.push((who, responder));
                 }
+            }
+            Ok(Request::Dump) => {
+                dump::begin();
+                responder.answer(&[]);
             }
             Err(reason) => responder.fail(Ending::Refused(Refusal::BadArguments(reason))),
         }

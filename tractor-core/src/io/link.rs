@@ -114,6 +114,8 @@ pub struct LinkStatistics {
     pub bytes_queued: usize,
     /// Calls to the peer that await an answer.
     pub calls: usize,
+    /// What these call, the longest wait first.
+    pub calls_in_flight: Vec<String>,
     /// Tasks that the peer started here.
     pub tasks: usize,
 }
@@ -482,13 +484,15 @@ impl Link {
 
     /// The link in numbers; `None` before the peer proved itself.
     pub fn statistics(&self) -> Option<LinkStatistics> {
+        let calls_in_flight = self.calls().in_flight();
         Some(LinkStatistics {
             peer: self.peer()?.clone(),
             age: self.traffic.opened.elapsed(),
             bytes_in: self.traffic.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.traffic.bytes_out.load(Ordering::Relaxed),
             bytes_queued: self.writer.queued_bytes(),
-            calls: self.calls().len(),
+            calls: calls_in_flight.len(),
+            calls_in_flight,
             tasks: self.tasks().len(),
         })
     }
