@@ -12,6 +12,7 @@ mod branches;
 mod errors;
 
 // The programs.
+mod fatal_signals;
 mod multi_nested_subactors_error_up_through_nurseries;
 mod multi_subactor_root_errors;
 mod multi_subactors;
@@ -24,7 +25,12 @@ mod subactor_error;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 9] = [
+const PROGRAMS: [(&str, Main); 13] = [
+    ("abort_in_subactor", fatal_signals::abort_in_subactor),
+    (
+        "double_panic_in_subactor",
+        fatal_signals::double_panic_in_subactor,
+    ),
     (
         "multi_nested_subactors_error_up_through_nurseries",
         multi_nested_subactors_error_up_through_nurseries::main,
@@ -43,6 +49,11 @@ const PROGRAMS: [(&str, Main); 9] = [
     (
         "root_cancelled_but_child_is_in_tty_lock",
         root_cancelled_but_child_is_in_tty_lock::main,
+    ),
+    ("segfault_in_subactor", fatal_signals::segfault_in_subactor),
+    (
+        "stack_overflow_in_subactor",
+        fatal_signals::stack_overflow_in_subactor,
     ),
     ("subactor_breakpoint", subactor_breakpoint::main),
     ("subactor_error", subactor_error::main),

@@ -61,7 +61,7 @@ fn sigterm_ends_the_tree_although_the_holder_is_stopped() {
 }
 
 /// The process that a prompt's first line names.
-fn pid_in(opened: &str) -> u32 {
+pub(crate) fn pid_in(opened: &str) -> u32 {
     let pid = opened
         .split("(pid ")
         .nth(1)

@@ -19,5 +19,8 @@ mod subactors;
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
 
+// Actors that die of a signal.
+mod fatal;
+
 // What becomes of prompts where there is no terminal.
 mod without;

@@ -35,7 +35,7 @@
 //! assert!(lock.admits(Lease(2)) && !lock.admits(Lease(1)));
 //! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate self as tractor_debug;
 
@@ -59,6 +59,9 @@ pub mod pause;
 mod session;
 mod this_actor;
 
+// What strikes a process so that it cannot ask itself.
+pub mod fatal;
+
 // What is said between the halves, and counted on the way.
 mod message;
 pub mod service;
@@ -70,6 +73,7 @@ pub mod terminal;
 
 pub use desk::{Desk, Tree};
 pub use editor::be_editor_if_asked;
+pub use fatal::{Fatal, FatalPipe, tell_of_fatal_signals};
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
 pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,

@@ -15,6 +15,7 @@ use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
 use tractor_core::{Ending, Error, UserError, current_actor};
 use tractor_ipc::ActorId;
 
+use crate::fatal;
 use crate::scene::{Capture, Place, Scene, Why};
 use crate::session::{Verdict, converse};
 
@@ -210,6 +211,7 @@ impl CrashWatch for Watch {
             Ok(prompt) => drop(prompt.join()),
             Err(error) => log::error!("no prompt for a panic: {error}"),
         }
+        fatal::panic_was_seen();
     }
 }
 

@@ -2,17 +2,22 @@
 //! counts who below it wants the terminal, and passes that on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
+use futures::executor::block_on;
 use tractor_core::current_actor;
 use tractor_core::io::link::Link;
 use tractor_core::services::{self, Responder, Service, ServiceId};
-use tractor_core::{Ending, Refusal};
+use tractor_core::{Ending, Error, Refusal};
 use tractor_ipc::{ActorId, codec};
 
 use crate::desk::Desk;
+use crate::fatal::{Fatal, Stricken};
 use crate::holds::Holds;
 use crate::lock::Event;
 use crate::message::{Ask, Report};
+use crate::scene::{Scene, Why};
+use crate::session::{Party, converse_for};
 
 /// Told how many requests there are below a child whenever that changes.
 type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
@@ -44,7 +49,35 @@ impl DebugService {
     pub fn child_lost(&self, child: &ActorId) {
         let lost = self.holds().lost(child);
         for request in lost {
-            report(&Report::Release(request));
+            Voice::Here.report(&Report::Release(request));
+        }
+    }
+
+    /// A child of this actor has got a fatal signal, of which it will die with this error: opens a
+    /// prompt for it, in its turn, and lets it go on to its end when that is over. Returns at once.
+    pub fn serve_fatal(self: &Arc<Self>, child: &ActorId, error: Error, fatal: Fatal) {
+        let party = Party {
+            voice: Voice::Child(self.clone(), child.clone()),
+            world: Box::new(Stricken(fatal)),
+        };
+        let scene = Scene {
+            actor: child.clone(),
+            pid: fatal.pid,
+            task: None,
+            why: Why::Crash,
+            place: None,
+            captures: Vec::new(),
+            error: Some(error),
+            backtrace: None,
+        };
+        let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
+        let prompt = prompt.spawn(move || {
+            block_on(converse_for(party, scene, true));
+            fatal.release();
+        });
+        if let Err(error) = prompt {
+            log::error!("no prompt for a fatal signal: {error}");
+            fatal.release();
         }
     }
 
@@ -98,10 +131,25 @@ impl std::fmt::Debug for DebugService {
     }
 }
 
-/// Tells this actor and all above it.
-pub(crate) fn report(report: &Report) {
-    if let Ok(actor) = current_actor() {
+/// Who reports.
+pub(crate) enum Voice {
+    /// This actor.
+    Here,
+    /// A child of it, which cannot do so itself any more.
+    Child(Arc<DebugService>, ActorId),
+}
+
+impl Voice {
+    /// Tells this actor and all above it.
+    pub(crate) fn report(&self, report: &Report) {
+        let Ok(actor) = current_actor() else { return };
         let payload = codec::encode(report).expect("names and numbers always encode");
-        actor.report(ServiceId::DEBUG, &payload);
+        match self {
+            Self::Here => actor.report(ServiceId::DEBUG, &payload),
+            Self::Child(service, child) => {
+                service.heard(Some(child), report.clone());
+                actor.pass_up(ServiceId::DEBUG, &payload);
+            }
+        }
     }
 }

@@ -11,9 +11,9 @@ use tractor_ipc::codec;
 
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
-use crate::repl::{Repl, Step};
+use crate::repl::{Repl, Step, World};
 use crate::scene::{Scene, Why};
-use crate::service::report;
+use crate::service::Voice;
 use crate::this_actor::ThisActor;
 
 /// What comes of a prompt.
@@ -39,12 +39,17 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
         log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
         return Verdict::Continue;
     }
+    converse_for(Party::here(), scene, shielded).await
+}
+
+/// As [`converse`], for whoever that is.
+pub(crate) async fn converse_for(party: Party, scene: Scene, shielded: bool) -> Verdict {
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {
         print(&repl, "this process is not an actor");
         return Verdict::Continue;
     };
-    let asked = async { Turn::take(actor, &repl, shielded).await };
+    let asked = async { Turn::take(actor, party, &repl, shielded).await };
     let turn = if shielded {
         scope::shield(asked)
             .await
@@ -61,6 +66,22 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
         Err(reason) => {
             print(&repl, &reason.to_string());
             Verdict::Continue
+        }
+    }
+}
+
+/// Whose prompt it is.
+pub(crate) struct Party {
+    pub(crate) voice: Voice,
+    /// What can be asked of it.
+    pub(crate) world: Box<dyn World + Send + Sync>,
+}
+
+impl Party {
+    fn here() -> Self {
+        Self {
+            voice: Voice::Here,
+            world: Box::new(ThisActor),
         }
     }
 }
@@ -123,42 +144,60 @@ impl Drop for Entered {
 /// back.
 struct Turn {
     actor: &'static Actor,
+    world: Box<dyn World + Send + Sync>,
     claim: Claim,
     lease: Lease,
 }
 
 /// A request that stands until this is dropped.
-struct Claim(RequestId);
+struct Claim {
+    request: RequestId,
+    voice: Voice,
+}
 
 impl Claim {
-    fn new(actor: &Actor) -> Self {
+    fn new(actor: &Actor, voice: Voice) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
-        let request = RequestId {
-            actor: actor.aid().clone(),
-            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let request = match &voice {
+            Voice::Here => RequestId {
+                actor: actor.aid().clone(),
+                number,
+            },
+            // Its own numbers are small.
+            Voice::Child(_, child) => RequestId {
+                actor: child.clone(),
+                number: u64::MAX - number,
+            },
         };
-        report(&Report::Hold(request.clone()));
-        Self(request)
+        voice.report(&Report::Hold(request.clone()));
+        Self { request, voice }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        report(&Report::Release(self.0.clone()));
+        self.voice.report(&Report::Release(self.request.clone()));
     }
 }
 
 impl Turn {
-    async fn take(actor: &'static Actor, repl: &Repl, shielded: bool) -> Result<Self, NoTurn> {
-        let claim = Claim::new(actor);
+    async fn take(
+        actor: &'static Actor,
+        Party { voice, world }: Party,
+        repl: &Repl,
+        shielded: bool,
+    ) -> Result<Self, NoTurn> {
+        let claim = Claim::new(actor, voice);
         let want = Ask::Want {
-            request: claim.0.clone(),
+            request: claim.request.clone(),
             shielded,
             why: summary(repl),
         };
         match ask(actor, &want).await.map_err(NoTurn::Lost)? {
             Answer::Granted(lease) => Ok(Self {
                 actor,
+                world,
                 claim,
                 lease,
             }),
@@ -182,11 +221,11 @@ impl Turn {
                 // The end of input, or the terminal was taken away.
                 Ok(_) => return Verdict::Continue,
                 Err(error) => {
-                    log::warn!("the prompt of {:?} is lost: {error}", self.claim.0);
+                    log::warn!("the prompt of {:?} is lost: {error}", self.claim.request);
                     return Verdict::Continue;
                 }
             };
-            text = match repl.run(&line, &ThisActor) {
+            text = match repl.run(&line, &*self.world) {
                 Step::Show(text) if text.is_empty() => text,
                 Step::Show(text) => text + "\n",
                 Step::Continue => return Verdict::Continue,

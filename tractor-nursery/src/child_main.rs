@@ -115,6 +115,11 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     engine::start_threads(spec.threads)?;
     signals::listen()?;
     runtime::install(actor, Tree::new(None), spec.limits);
+    if let Some(pipe) = spec.fatal_pipe
+        && let Err(error) = tractor_debug::tell_of_fatal_signals(pipe)
+    {
+        log::warn!("fatal signals of this actor have no prompts: {error}");
+    }
     if let Some(address) = &spec.listen
         && let Err(error) = actor.listen(address)
     {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use tractor_core::runtime_vars::{self, runtime_var};
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, CancelReason, Cancellation, Error};
-use tractor_debug::{DebugService, Desk, Settings};
+use tractor_debug::{DebugService, Desk, Fatal, Settings};
 use tractor_ipc::ActorId;
 
 use crate::tree::Tree;
@@ -56,6 +56,14 @@ pub(crate) fn install(actor: &Actor, tree: &Arc<Tree>) {
 pub(crate) fn child_lost(child: &ActorId) {
     if let Some(debugger) = DEBUGGER.get() {
         debugger.service.child_lost(child);
+    }
+}
+
+/// A child has got a fatal signal, of which it will die with this error.
+pub(crate) fn child_struck(child: &ActorId, error: Error, fatal: Fatal) {
+    match DEBUGGER.get() {
+        Some(debugger) => debugger.service.serve_fatal(child, error, fatal),
+        None => fatal.release(),
     }
 }
 

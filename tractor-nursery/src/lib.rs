@@ -64,6 +64,7 @@ mod signals;
 // What the debugger asks of it, and what every actor tells of itself.
 mod debugger;
 mod dump;
+mod fatal;
 
 // Tests whose body is a root.
 mod testing;

@@ -110,23 +110,12 @@ impl Child {
 
     fn outcome(&self, state: &mut State, status: ExitStatus) -> Outcome {
         let died = |ending: Ending| {
-            let ending = match state.ready {
+            self.died(match state.ready {
                 Some(_) => Ending::DiedBeforeReady {
                     status: Box::new(ending),
                 },
                 None => ending,
-            };
-            let calls = self
-                .link
-                .get()
-                .map(|link| link.calls_in_flight())
-                .unwrap_or_default();
-            let error = Error::new(self.aid.clone(), ending).with_pid(self.pid());
-            let error = match &calls[..] {
-                [call] => error.in_call(call.clone()),
-                _ => error,
-            };
-            error.with_calls_in_flight(calls)
+            })
         };
         match (state.stopped.take(), state.why.clone()) {
             (Some(Stopped::Failed(error)), _) => Outcome {
@@ -156,6 +145,25 @@ impl Child {
                 }
             }
         }
+    }
+
+    /// The error of its death by a fatal signal that it is about to die of.
+    pub(crate) fn struck(&self, signal: i32) -> Error {
+        self.died(Ending::Signaled {
+            signal,
+            core_dumped: false,
+        })
+    }
+
+    fn died(&self, ending: Ending) -> Error {
+        let link = self.link.get();
+        let calls = link.map(|link| link.calls_in_flight()).unwrap_or_default();
+        let error = Error::new(self.aid.clone(), ending).with_pid(self.pid());
+        let error = match &calls[..] {
+            [call] => error.in_call(call.clone()),
+            _ => error,
+        };
+        error.with_calls_in_flight(calls)
     }
 
     fn cancelled(&self, why: Option<Cancellation>) -> Error {
