@@ -436,9 +436,14 @@ impl RpcTask {
         let task = self.clone();
         rt::spawn_blocking(move || {
             let (result, leaving) = task.surround(|| {
-                let result = panics::catch(function).unwrap_or_else(Err);
+                let (result, seen) = match panics::catch(function) {
+                    Ok(result) => (result, false),
+                    Err(panicked) => (Err(panicked), crash::take_seen()),
+                };
                 let leaving = transit::take_answered();
-                if let Err(ending) = &result {
+                if let Err(ending) = &result
+                    && !seen
+                {
                     task.watch_crash_blocking(ending);
                 }
                 (result, leaving)
@@ -456,9 +461,7 @@ impl RpcTask {
 
     /// As [`watch_crash`](Self::watch_crash), on a thread of a plain function.
     fn watch_crash_blocking(&self, ending: &Ending) {
-        if !crash::take_seen()
-            && let Some((watch, error)) = self.watched(ending)
-        {
+        if let Some((watch, error)) = self.watched(ending) {
             futures::executor::block_on(watch.failed(self.name(), error));
         }
     }
