@@ -3,14 +3,16 @@
 //! The actor asks for the terminal, and once it has it, again and again for a line, with the text
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
+use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, Error, current_actor, scope};
+use tractor_core::{Actor, Error, current_actor, journal, scope};
 use tractor_ipc::codec;
 
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
+use crate::planted::planted;
 use crate::repl::{Repl, Step};
 use crate::scene::{Scene, Why};
 use crate::service::report;
@@ -45,7 +47,7 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
         return Verdict::Continue;
     };
     let asked = async { Turn::take(actor, &repl, shielded).await };
-    let turn = if shielded {
+    let turn = if shielded || planted!(CancelWaitsForTheTerminal) {
         scope::shield(asked)
             .await
             .unwrap_or_else(|_| Err(NoTurn::Cancelled))
@@ -137,6 +139,7 @@ impl Claim {
             actor: actor.aid().clone(),
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         };
+        note(&request, format_args!("waits"));
         report(&Report::Hold(request.clone()));
         Self(request)
     }
@@ -144,8 +147,14 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        note(&self.0, format_args!(""));
         report(&Report::Release(self.0.clone()));
     }
+}
+
+/// Notes in the journal how a request stands.
+fn note(request: &RequestId, text: Arguments<'_>) {
+    journal::state(format_args!("prompt {}", request.number), text);
 }
 
 impl Turn {
@@ -157,11 +166,14 @@ impl Turn {
             why: summary(repl),
         };
         match ask(actor, &want).await.map_err(NoTurn::Lost)? {
-            Answer::Granted(lease) => Ok(Self {
-                actor,
-                claim,
-                lease,
-            }),
+            Answer::Granted(lease) => {
+                note(&claim.0, format_args!("has it, lease {}", lease.0));
+                Ok(Self {
+                    actor,
+                    claim,
+                    lease,
+                })
+            }
             Answer::Refused(refusal) => Err(NoTurn::Refused(refusal)),
             _ => Err(NoTurn::Cancelled),
         }
