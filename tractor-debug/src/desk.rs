@@ -4,16 +4,18 @@
 //! which may hang in it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
+use tractor_core::journal;
 use tractor_core::services::Responder;
 use tractor_core::timer::{self, Timer};
 use tractor_ipc::{ActorId, codec};
 
 use crate::lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State as LockState};
 use crate::message::{Answer, Ask};
+use crate::planted::planted;
 use crate::terminal::{Read, Settings, Terminal};
 
 /// What a prompt can ask of the tree, answered by the crate that owns its processes.
@@ -88,7 +90,9 @@ impl Desk {
         if held && let Some(terminal) = self.opened() {
             terminal.say(format!("{aid} is gone, and its prompt with it"));
         }
-        self.tell(Event::PeerLost(aid.clone()));
+        if !planted!(LossReleasesNothing) {
+            self.tell(Event::PeerLost(aid.clone()));
+        }
         let mut state = self.lock();
         let theirs: Vec<_> = state
             .wants
@@ -141,7 +145,9 @@ impl Desk {
         let mut state = self.lock();
         let mut actions = Vec::new();
         let now = self.begun.elapsed();
+        journal::event(format_args!("lock: {event:?}"));
         state.lock.handle(event, now, &mut actions);
+        note(&state.lock);
         state.actions.extend(actions);
         if std::mem::replace(&mut state.acting, true) {
             return;
@@ -334,9 +340,38 @@ impl Desk {
     }
 }
 
-impl std::fmt::Debug for Desk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+/// Notes in the journal who has the terminal, and who waits for it.
+fn note(lock: &Lock) {
+    match lock.state() {
+        LockState::Free => journal::over(format_args!("terminal")),
+        LockState::Held { request, lease } => {
+            let (actor, number, lease) = (&request.actor, request.number, lease.0);
+            let text = format_args!("{actor:?} has it, by its request {number}, lease {lease}");
+            journal::state(format_args!("terminal"), text);
+        }
+        LockState::Reclaiming { .. } => {
+            journal::state(format_args!("terminal"), format_args!("is being restored"));
+        }
+    }
+    journal::state(format_args!("queue"), format_args!("{}", Queue(lock)));
+}
+
+/// Who waits, in a line.
+struct Queue<'a>(&'a Lock);
+
+impl fmt::Display for Queue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, request) in self.0.waiting().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{:?} {}", request.actor, request.number)?;
+        }
+        Ok(())
     }
 }
 

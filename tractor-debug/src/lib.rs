@@ -43,6 +43,9 @@ extern crate self as tractor_debug;
 mod holds;
 pub mod lock;
 
+// Bugs to be found in a running tree; none in a build without their feature.
+mod planted;
+
 // What a prompt can show, and values as text.
 pub mod capture;
 pub mod scene;

@@ -1,14 +1,15 @@
 //! [`DebugService`]: what every actor does for the debugger, whether it is debugged or not: it
-//! counts who below it wants the terminal, and passes that on.
+//! counts who at or below it wants the terminal, and passes that on.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::thread;
 
 use futures::executor::block_on;
-use tractor_core::current_actor;
 use tractor_core::io::link::Link;
 use tractor_core::services::{self, Responder, Service, ServiceId};
-use tractor_core::{Ending, Error, Refusal};
+use tractor_core::{Ending, Error, Refusal, current_actor, journal};
 use tractor_ipc::{ActorId, codec};
 
 use crate::desk::Desk;
@@ -16,6 +17,7 @@ use crate::fatal::{Fatal, Stricken};
 use crate::holds::Holds;
 use crate::lock::Event;
 use crate::message::{Ask, Report};
+use crate::planted::planted;
 use crate::scene::{Scene, Why};
 use crate::session::{Party, converse_for};
 
@@ -25,6 +27,8 @@ type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
 /// What every actor does for the debugger.
 pub struct DebugService {
     holds: Mutex<Holds>,
+    /// Who waits for a change of these.
+    watching: Mutex<Vec<Waker>>,
     on_hold: OnHold,
     /// In the root only.
     desk: Option<Arc<Desk>>,
@@ -40,6 +44,7 @@ impl DebugService {
     ) -> Arc<Self> {
         Arc::new(Self {
             holds: Mutex::default(),
+            watching: Mutex::default(),
             on_hold: Box::new(on_hold),
             desk,
         })
@@ -48,6 +53,10 @@ impl DebugService {
     /// The link to a child is gone: what came up through it is taken back on its behalf.
     pub fn child_lost(&self, child: &ActorId) {
         let lost = self.holds().lost(child);
+        self.wake();
+        if planted!(LossReleasesNothing) {
+            return;
+        }
         for request in lost {
             Voice::Here.report(&Report::Release(request));
         }
@@ -81,22 +90,61 @@ impl DebugService {
         }
     }
 
+    /// Waits until somebody at or below this actor has the terminal or waits for it; with `false`,
+    /// until nobody does.
+    pub async fn until_held(&self, held: bool) {
+        poll_fn(|cx| {
+            // Before the question, so that no change comes between.
+            let mut watching = self.watching();
+            if !watching.iter().any(|waker| waker.will_wake(cx.waker())) {
+                watching.push(cx.waker().clone());
+            }
+            drop(watching);
+            match self.holds().is_empty() != held {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    fn watching(&self) -> MutexGuard<'_, Vec<Waker>> {
+        // As below.
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn holds(&self) -> MutexGuard<'_, Holds> {
         // Its changes are single calls of collections.
         self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn heard(&self, child: Option<&ActorId>, report: Report) {
-        let count = child.and_then(|child| match &report {
-            Report::Hold(request) => Some((child, self.holds().hold(child, request.clone()))),
-            Report::Release(request) => {
-                let count = self.holds().release(child, request)?;
-                Some((child, count))
-            }
-        });
-        if let Some((child, count)) = count {
+    /// A child's count changes.
+    fn count(&self, child: &ActorId, report: &Report) {
+        let count = match report {
+            Report::Hold(request) => Some(self.holds().hold(child, request.clone())),
+            Report::Release(request) => self.holds().release(child, request),
+        };
+        let Some(count) = count else { return };
+        journal::event(format_args!("{report:?} through {child:?}: {count} there"));
+        if !planted!(LadderForgetsWaiters) {
             (self.on_hold)(child, count);
         }
+    }
+
+    fn wake(&self) {
+        let watching = std::mem::take(&mut *self.watching());
+        watching.into_iter().for_each(Waker::wake);
+    }
+
+    fn heard(&self, child: Option<&ActorId>, report: Report) {
+        match child {
+            Some(child) => self.count(child, &report),
+            None => match &report {
+                Report::Hold(request) => self.holds().hold_own(request.clone()),
+                Report::Release(request) => self.holds().release_own(request),
+            },
+        }
+        self.wake();
         let Some(desk) = &self.desk else { return };
         match report {
             Report::Hold(request) => desk.tell(Event::HoldArrived(request)),

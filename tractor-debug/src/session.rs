@@ -3,14 +3,16 @@
 //! The actor asks for the terminal, and once it has it, again and again for a line, with the text
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
+use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, Error, current_actor, scope};
+use tractor_core::{Actor, Error, current_actor, journal, scope};
 use tractor_ipc::codec;
 
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
+use crate::planted::planted;
 use crate::repl::{Repl, Step, World};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
@@ -50,7 +52,7 @@ pub(crate) async fn converse_for(party: Party, scene: Scene, shielded: bool) -> 
         return Verdict::Continue;
     };
     let asked = async { Turn::take(actor, party, &repl, shielded).await };
-    let turn = if shielded {
+    let turn = if shielded || planted!(CancelWaitsForTheTerminal) {
         scope::shield(asked)
             .await
             .unwrap_or_else(|_| Err(NoTurn::Cancelled))
@@ -170,6 +172,7 @@ impl Claim {
                 number: u64::MAX - number,
             },
         };
+        note(&request, format_args!("waits"));
         voice.report(&Report::Hold(request.clone()));
         Self { request, voice }
     }
@@ -177,8 +180,14 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        note(&self.request, format_args!(""));
         self.voice.report(&Report::Release(self.request.clone()));
     }
+}
+
+/// Notes in the journal how a request stands.
+fn note(request: &RequestId, text: Arguments<'_>) {
+    journal::state(format_args!("prompt {}", request.number), text);
 }
 
 impl Turn {
@@ -195,12 +204,15 @@ impl Turn {
             why: summary(repl),
         };
         match ask(actor, &want).await.map_err(NoTurn::Lost)? {
-            Answer::Granted(lease) => Ok(Self {
-                actor,
-                world,
-                claim,
-                lease,
-            }),
+            Answer::Granted(lease) => {
+                note(&claim.request, format_args!("has it, lease {}", lease.0));
+                Ok(Self {
+                    actor,
+                    world,
+                    claim,
+                    lease,
+                })
+            }
             Answer::Refused(refusal) => Err(NoTurn::Refused(refusal)),
             _ => Err(NoTurn::Cancelled),
         }

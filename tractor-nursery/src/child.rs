@@ -22,6 +22,7 @@ use tractor_core::{CancelReason, Cancellation, Contact, Error};
 use tractor_ipc::{ActorId, Address};
 
 use crate::ladder::{Action, Event, Ladder, Rung, Rungs};
+use crate::noted;
 use crate::nursery::Inner;
 use crate::spec::Stopped;
 use crate::tree::Tree;
@@ -197,9 +198,11 @@ impl Child {
 
     fn handle(self: &Arc<Self>, event: Event) {
         let mut actions = Vec::new();
-        self.lock()
-            .ladder
-            .handle(event, timer::running_time(), &mut actions);
+        let mut state = self.lock();
+        let ladder = &mut state.ladder;
+        ladder.handle(event, timer::running_time(), &mut actions);
+        noted::child(self, ladder);
+        drop(state);
         for action in actions {
             self.perform(action);
         }
@@ -263,6 +266,7 @@ impl Child {
             return;
         }
         log::info!("{signal:?} to {} (pid {})", self.aid, self.pid());
+        noted::signal(self, signal);
         self.lock().signalled = true;
         if let Err(error) = self.process.signal(signal) {
             log::error!("signal {}: {error}", self.aid);

@@ -1,12 +1,15 @@
 //! What the debugger asks of the crate that owns the processes: that nobody is killed who is at a
 //! prompt, and to see and end the tree. And what it is told: who is gone, and that the tree ends.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use tractor_core::runtime_vars::{self, runtime_var};
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, CancelReason, Cancellation, Error};
+use tractor_core::{Actor, CancelReason, Cancellation, Error, scope};
 use tractor_debug::{DebugService, Desk, Fatal, Settings};
 use tractor_ipc::ActorId;
 
@@ -101,6 +104,29 @@ pub(crate) fn close() {
 /// Whether a SIGINT of the root was for a prompt.
 pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
+}
+
+/// Does `work` within a time that does not pass while somebody at or below this actor has the
+/// terminal or waits for it; tells whether it was done.
+pub(crate) async fn within(time: Duration, work: impl Future<Output = ()>) -> bool {
+    let Some(Debugger { service, .. }) = DEBUGGER.get() else {
+        return scope::timeout(time, work).await.is_ok();
+    };
+    let mut work = pin!(work);
+    let mut left = time;
+    loop {
+        let released = pin!(service.until_held(false));
+        if let Either::Left(_) = select(work.as_mut(), released).await {
+            return true;
+        }
+        let begin = Instant::now();
+        let held = pin!(service.until_held(true));
+        match scope::timeout(left, select(work.as_mut(), held)).await {
+            Ok(Either::Left(_)) => return true,
+            Ok(Either::Right(_)) => left = left.saturating_sub(begin.elapsed()),
+            Err(_) => return false,
+        }
+    }
 }
 
 fn desk() -> Option<&'static Arc<Desk>> {

@@ -48,6 +48,7 @@ mod tree;
 // One child, and its way down.
 mod child;
 pub mod ladder;
+mod noted;
 
 // How processes come to be, and where their sockets are.
 mod entry;

@@ -13,6 +13,7 @@ use tractor_ipc::{ActorId, CloseReason, FrameDecoder, Kind, PayloadTooLong, Sock
 use super::engine;
 use super::items::Appended;
 use super::look::LookScore;
+use super::noted;
 use super::poller::Interest;
 use super::token::ReadToken;
 use super::write::{WriteQueue, Written};
@@ -210,6 +211,7 @@ impl Link {
         corked: bool,
     ) -> Result<(), PayloadTooLong> {
         self.count_out(payload.len())?;
+        noted::sent(self, kind, id);
         self.heed(self.writer.send(&self.socket, (kind, id), payload, corked));
         Ok(())
     }
@@ -223,6 +225,7 @@ impl Link {
         corked: bool,
     ) -> Result<(), PayloadTooLong> {
         self.count_out(payload.len())?;
+        noted::sent(self, kind, id);
         self.heed(
             self.writer
                 .send_owned(&self.socket, (kind, id), payload, corked),
@@ -369,7 +372,8 @@ impl Link {
     /// Fails all calls that await an answer, and all later ones.
     pub fn lose_calls(&self, error: Error) {
         let lost = self.calls().lose(error.clone());
-        for slot in lost {
+        for (id, slot) in lost {
+            noted::call_over(self, id);
             slot.fill(crate::calls::Reply::Lost(error.clone()));
         }
         let pongs = std::mem::take(&mut *self.pongs());
@@ -403,11 +407,16 @@ impl Link {
     }
 
     pub(crate) fn enter_call(&self, id: u64, slot: Arc<Slot>) -> Result<(), Error> {
-        self.calls().insert(id, slot)
+        noted::call(self, id, slot.what());
+        self.calls()
+            .insert(id, slot)
+            .inspect_err(|_| noted::call_over(self, id))
     }
 
     pub(crate) fn leave_call(&self, id: u64) -> Option<Arc<Slot>> {
-        self.calls().remove(id)
+        let slot = self.calls().remove(id)?;
+        noted::call_over(self, id);
+        Some(slot)
     }
 
     /// Counts a call that somebody waits for, until its answer is taken.
