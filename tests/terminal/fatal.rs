@@ -1,4 +1,4 @@
-//! Fault 10: actors that die of a fatal signal have a prompt before they do, once, and then die
+//! Fault 10: actors that die of a fatal signal have a prompt before they do, one, and then die
 //! of that signal.
 
 use tractor_core::process::Signal;
@@ -56,11 +56,14 @@ fn an_abort_at_any_depth_has_a_prompt_and_then_each_parent_has() {
     assert_eq!(screen.end().code(), Some(1));
 }
 
+/// Each of the two panics has one; that the process aborts for them has none.
 #[test]
-fn a_panic_that_aborts_has_the_prompt_of_the_panic_only() {
+fn a_panic_that_aborts_has_the_prompts_of_its_panics_only() {
     let mut screen = Screen::of("double_panic_in_subactor");
-    screen.prompt_after(&["Crashed actor 'native'", "once"]);
-    screen.line("c");
+    for text in ["panicked at", "and once more"] {
+        screen.prompt_after(&["Crashed actor 'native'", text]);
+        screen.line("c");
+    }
     screen.prompt_after(&["Crashed actor 'root'", "signal 6 (SIGABRT)"]);
     screen.line("c");
     assert_eq!(screen.end().code(), Some(1));
