@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tractor_core::journal;
 use tractor_core::services::Responder;
@@ -20,8 +20,11 @@ use crate::terminal::{Read, Settings, Terminal};
 
 /// What a prompt can ask of the tree, answered by the crate that owns its processes.
 pub trait Tree: Send + Sync + 'static {
-    /// The actors, one a line, each below its parent.
-    fn draw(&self) -> String;
+    /// The actors, one a line, each below its parent: who it is, what its process does, and what
+    /// `note` has to say of it.
+    fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String;
+    /// What the process of an actor does, such as "is stopped".
+    fn look_at(&self, aid: &ActorId) -> Option<&'static str>;
     /// Ends all of it at once.
     fn kill(&self);
 }
@@ -47,6 +50,8 @@ struct State {
     wants: BTreeMap<RequestId, Want>,
     /// Who waits for the line that is being read.
     read: Option<(Lease, Responder)>,
+    /// How many reads were asked for, of all grants.
+    reads: u64,
     /// What the lock has said and is not done. One thread at a time does it, in order.
     actions: VecDeque<Action>,
     acting: bool,
@@ -74,6 +79,7 @@ impl Desk {
                 lock: Lock::new(),
                 wants: BTreeMap::new(),
                 read: None,
+                reads: 0,
                 actions: VecDeque::new(),
                 acting: false,
                 tick: None,
@@ -169,6 +175,7 @@ impl Desk {
                     .get_mut(&request)
                     .and_then(|it| it.responder.take());
                 reply(want, &Answer::Granted(lease));
+                self.watch_for_silence(lease);
             }
             Action::Refuse { request, refusal } => {
                 let want = self.lock().wants.remove(&request);
@@ -238,7 +245,7 @@ impl Desk {
                 prompt,
                 words,
             } => self.read(lease, text, prompt, words, responder),
-            Ask::Tree => reply(Some(responder), &Answer::Text(self.tree.draw())),
+            Ask::Tree => reply(Some(responder), &Answer::Text(self.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
             Ask::Kill => {
                 reply(Some(responder), &Answer::Revoked);
@@ -269,6 +276,7 @@ impl Desk {
             drop(state);
             return reply(Some(responder), &Answer::Revoked);
         };
+        state.reads += 1;
         let earlier = state.read.replace((lease, responder));
         drop(state);
         drop(earlier);
@@ -277,7 +285,10 @@ impl Desk {
             let Some(desk) = me.upgrade() else { return };
             let waiting = desk.lock().read.take_if(|(of, _)| *of == lease);
             let answer = match read {
-                Read::Line(line) => Answer::Line(line),
+                Read::Line(line) => {
+                    desk.watch_for_silence(lease);
+                    Answer::Line(line)
+                }
                 Read::EndOfInput => Answer::EndOfInput,
                 // The next prompt has another editor.
                 Read::EditorLost => Answer::Line(String::new()),
@@ -311,6 +322,57 @@ impl Desk {
 
     fn screen(&self) -> MutexGuard<'_, Screen> {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tree, with who has the terminal and who waits for it.
+    fn draw(&self) -> String {
+        let (holder, waiting) = {
+            let state = self.lock();
+            let holder = match state.lock.state() {
+                LockState::Held { request, .. } => Some(request.actor.clone()),
+                LockState::Free | LockState::Reclaiming { .. } => None,
+            };
+            let waiting = state.lock.waiting().map(|it| it.actor.clone());
+            (holder, waiting.collect::<Vec<_>>())
+        };
+        self.tree.draw(&|aid| {
+            let place = waiting.iter().position(|it| it == aid);
+            match place {
+                _ if holder.as_ref() == Some(aid) => Some("has the terminal".to_owned()),
+                Some(place) => Some(format!("waits for the terminal, number {}", place + 1)),
+                None => None,
+            }
+        })
+    }
+
+    /// If who has the terminal asks for no line within a while it is named, so that nobody waits
+    /// for a prompt that cannot come.
+    fn watch_for_silence(&self, lease: Lease) {
+        let (me, reads) = (self.me.clone(), self.lock().reads);
+        Timer::forget(timer::schedule(Instant::now() + SILENCE, move || {
+            if let Some(desk) = me.upgrade() {
+                desk.note_silence(lease, reads);
+            }
+        }));
+    }
+
+    fn note_silence(&self, lease: Lease, reads: u64) {
+        let holder = {
+            let state = self.lock();
+            match state.lock.state() {
+                LockState::Held { request, lease: of } if *of == lease && state.reads == reads => {
+                    Some(request.actor.clone())
+                }
+                _ => None,
+            }
+        };
+        if let (Some(holder), Some(terminal)) = (holder, self.opened()) {
+            let doing = self.tree.look_at(&holder).unwrap_or("is not known here");
+            terminal.say(format!(
+                "{holder} has the terminal and says nothing; its process {doing}. SIGTERM to the \
+                 root ends the tree."
+            ));
+        }
     }
 
     fn queue(&self) -> String {
@@ -374,6 +436,9 @@ impl fmt::Display for Queue<'_> {
         Ok(())
     }
 }
+
+/// For how long who has the terminal may say nothing before it is named.
+const SILENCE: Duration = Duration::from_secs(5);
 
 fn reply(responder: Option<Responder>, answer: &Answer) {
     if let Some(responder) = responder {

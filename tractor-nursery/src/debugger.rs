@@ -157,8 +157,12 @@ where
 struct WholeTree(Arc<Tree>);
 
 impl tractor_debug::Tree for WholeTree {
-    fn draw(&self) -> String {
-        self.0.draw()
+    fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String {
+        self.0.draw(note)
+    }
+
+    fn look_at(&self, aid: &ActorId) -> Option<&'static str> {
+        self.0.look_at(aid)
     }
 
     fn kill(&self) {

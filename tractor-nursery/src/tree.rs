@@ -129,14 +129,27 @@ impl Tree {
         });
     }
 
-    /// Everybody, each on a line of its own, below who started it.
-    pub(crate) fn draw(&self) -> String {
+    /// Everybody, each on a line of its own, below who started it: name, pid, what the process
+    /// does, and what `note` has to say.
+    pub(crate) fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String {
         let Ok(actor) = current_actor() else {
             return String::new();
         };
-        let mut drawn = format!("{} (pid {})\n", actor.name(), std::process::id());
-        self.lock().below.draw_below(actor.aid(), 2, &mut drawn);
+        let line = |aid: &ActorId, pid: u32| {
+            let note = note(aid).map(|note| format!(", {note}"));
+            let (name, doing) = (aid.name(), what_it_does(pid));
+            format!("{name} (pid {pid}) {doing}{}", note.unwrap_or_default())
+        };
+        let mut drawn = line(actor.aid(), std::process::id()) + "\n";
+        let state = self.lock();
+        state.below.draw_below(actor.aid(), 2, &line, &mut drawn);
         drawn
+    }
+
+    /// What the process of an actor below does, if there is one.
+    pub(crate) fn look_at(&self, aid: &ActorId) -> Option<&'static str> {
+        let pid = self.lock().below.pid_of(aid)?;
+        Some(what_it_does(pid))
     }
 
     /// Whether nobody is below; otherwise `waker` is woken when that may have changed.
@@ -311,6 +324,18 @@ impl Tree {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a process does, by the system's letter for it.
+fn what_it_does(pid: u32) -> &'static str {
+    let state = Process::open(pid).ok().and_then(|process| process.state());
+    match state {
+        Some('T') => "is stopped",
+        Some('t') => "is stopped by a debugger",
+        Some('D') => "waits for a device",
+        Some('Z' | 'X') | None => "has exited",
+        Some(_) => "is running",
     }
 }
 
