@@ -21,10 +21,11 @@ mod root_actor_error;
 mod root_cancelled_but_child_is_in_tty_lock;
 mod subactor_breakpoint;
 mod subactor_error;
+mod uncaptured;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 9] = [
+const PROGRAMS: [(&str, Main); 15] = [
     (
         "multi_nested_subactors_error_up_through_nurseries",
         multi_nested_subactors_error_up_through_nurseries::main,
@@ -46,6 +47,12 @@ const PROGRAMS: [(&str, Main); 9] = [
     ),
     ("subactor_breakpoint", subactor_breakpoint::main),
     ("subactor_error", subactor_error::main),
+    ("uncaptured_beside_others", uncaptured::beside_others),
+    ("uncaptured_in_hidden_task", uncaptured::hidden),
+    ("uncaptured_in_panic", uncaptured::panic),
+    ("uncaptured_in_plain_code", uncaptured::plain_code),
+    ("uncaptured_in_root", uncaptured::root),
+    ("uncaptured_in_task", uncaptured::task),
 ];
 
 pub(crate) fn main() -> tractor::Result<()> {

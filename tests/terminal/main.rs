@@ -19,5 +19,8 @@ mod subactors;
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
 
+// gdb instead of a prompt.
+mod native;
+
 // What becomes of prompts where there is no terminal.
 mod without;

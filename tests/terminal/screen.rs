@@ -1,6 +1,7 @@
 //! [`Screen`]: a program in a terminal of its own.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use rexpect::process::{Signal, WaitStatus};
@@ -25,13 +26,19 @@ pub(crate) struct Ended {
     pub(crate) status: WaitStatus,
     /// What has appeared since the last prompt.
     pub(crate) tail: String,
+    /// The settings that it left the terminal in.
+    pub(crate) settings: String,
 }
 
 impl Screen {
     /// Starts the program of this name.
     pub(crate) fn of(name: &str) -> Self {
+        Self::run(name, program("debugged"))
+    }
+
+    /// Starts the program of this name, by this command.
+    pub(crate) fn run(name: &str, mut command: Command) -> Self {
         let place = scratch();
-        let mut command = program("debugged");
         command
             .arg(name)
             .env("TRACTOR_TEST_RUN", place.as_ref())
@@ -57,6 +64,27 @@ impl Screen {
             .process_mut()
             .signal(signal)
             .expect("it is there");
+    }
+
+    /// Waits for the process of its tree that has this name.
+    #[track_caller]
+    pub(crate) fn process(&self, name: &str) -> u32 {
+        let begun = Instant::now();
+        loop {
+            let has_name = |pid: &u32| {
+                let comm = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+                comm.is_ok_and(|comm| comm.trim_end() == name)
+            };
+            if let Some(pid) = marked(&self.mark()).into_iter().find(has_name) {
+                return pid;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no {name}: {}", self.seen);
+            std::thread::yield_now();
+        }
+    }
+
+    fn mark(&self) -> String {
+        format!("TRACTOR_TEST_RUN={}", self.place.as_ref().display())
     }
 
     /// Where it leaves things.
@@ -119,7 +147,7 @@ impl Screen {
             Err(error) => panic!("it did not end: {error}\nbefore that:\n{}", self.seen),
         };
         let status = self.session.process().wait().expect("nobody else waits");
-        let mark = format!("TRACTOR_TEST_RUN={}", self.place.as_ref().display());
+        let mark = self.mark();
         let begun = Instant::now();
         let mut left = marked(&mark);
         // Their ends are under way, and nothing tells of the last one's.
@@ -132,7 +160,14 @@ impl Screen {
             "left: {left:?}; its output:\n{}",
             self.seen
         );
-        Ended { status, tail }
+        let terminal = self.session.process().get_file_handle();
+        let terminal = terminal.expect("a descriptor is free");
+        let settings = rustix::termios::tcgetattr(terminal).expect("it is a terminal");
+        Ended {
+            status,
+            tail,
+            settings: format!("{settings:?}"),
+        }
     }
 }
 

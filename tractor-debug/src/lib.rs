@@ -59,6 +59,10 @@ pub mod pause;
 mod session;
 mod this_actor;
 
+// The real debugger instead of a prompt: what it is told, and that there is something to see.
+mod hand_over;
+mod native;
+
 // What is said between the halves, and counted on the way.
 mod message;
 pub mod service;
@@ -66,6 +70,7 @@ pub mod service;
 // The root's half, and the terminal that it gives out.
 pub mod desk;
 mod editor;
+mod launcher;
 pub mod terminal;
 
 pub use desk::{Desk, Tree};

@@ -9,9 +9,10 @@ use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, scope};
 use tractor_ipc::codec;
 
+use crate::hand_over::{Stack, hand_over};
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
-use crate::repl::{Repl, Step};
+use crate::repl::{NativeKind, Repl, Step};
 use crate::scene::{Scene, Why};
 use crate::service::report;
 use crate::this_actor::ThisActor;
@@ -29,11 +30,11 @@ pub(crate) enum Verdict {
 static OPEN: AtomicU32 = AtomicU32::new(0);
 
 /// Opens a prompt, in its turn, and returns when it is over. Where there is none to be had, prints
-/// what it would have shown.
+/// what it would have shown. A native debugger, when one is asked for, looks at this `stack`.
 ///
 /// Waiting for the terminal ends with a cancel unless it is `shielded`; the prompt itself is
 /// shielded, and the root ends it when the actor is gone.
-pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
+pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verdict {
     let entered = Entered::new();
     if scene.why == Why::Pause && entered.0 > 0 {
         log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
@@ -55,7 +56,7 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
     match turn {
         Ok(turn) => {
             repl = repl.coloured(has_colours());
-            let prompt = turn.prompt(&mut repl);
+            let prompt = turn.prompt(&mut repl, stack);
             scope::shield(prompt).await.unwrap_or(Verdict::Continue)
         }
         Err(reason) => {
@@ -168,7 +169,7 @@ impl Turn {
     }
 
     /// Shows the prompt until it is left.
-    async fn prompt(self, repl: &mut Repl) -> Verdict {
+    async fn prompt(self, repl: &mut Repl, stack: Stack) -> Verdict {
         let mut text = repl.opening() + "\n";
         loop {
             let read = Ask::Read {
@@ -194,22 +195,32 @@ impl Turn {
                 Step::Kill => self.told(&Ask::Kill).await,
                 Step::Tree => self.told(&Ask::Tree).await,
                 Step::Queue => self.told(&Ask::Queue).await,
-                Step::Native(_) => "there is no native debugger at this prompt yet\n".to_owned(),
+                Step::Native(kind) => self.native(kind, repl.scene(), stack).await,
             };
         }
     }
 
     /// What the root says about the tree.
     async fn told(&self, question: &Ask) -> String {
-        match ask(self.actor, question).await {
-            Ok(Answer::Text(text)) => text,
-            Ok(_) => String::new(),
-            Err(error) => format!("{error}\n"),
-        }
+        text_of(ask(self.actor, question).await)
+    }
+
+    /// Waits until a native debugger is left.
+    async fn native(&self, kind: NativeKind, scene: &Scene, stack: Stack) -> String {
+        text_of(hand_over(self.actor, self.lease, kind, scene, stack).await)
     }
 }
 
-async fn ask(actor: &Actor, ask: &Ask) -> Result<Answer, Error> {
+fn text_of(answer: Result<Answer, Error>) -> String {
+    match answer {
+        Ok(Answer::Text(text)) => text,
+        Ok(_) => String::new(),
+        Err(error) => format!("{error}\n"),
+    }
+}
+
+/// Asks the root.
+pub(crate) async fn ask(actor: &Actor, ask: &Ask) -> Result<Answer, Error> {
     let payload = codec::encode(ask).expect("texts and numbers always encode");
     let answer = actor
         .ask_root(ServiceId::DEBUG, "the terminal", &payload)
