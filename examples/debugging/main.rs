@@ -22,10 +22,11 @@ mod root_actor_error;
 mod root_cancelled_but_child_is_in_tty_lock;
 mod subactor_breakpoint;
 mod subactor_error;
+mod uncaptured;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 13] = [
+const PROGRAMS: [(&str, Main); 19] = [
     ("abort_in_subactor", fatal_signals::abort_in_subactor),
     (
         "double_panic_in_subactor",
@@ -57,6 +58,12 @@ const PROGRAMS: [(&str, Main); 13] = [
     ),
     ("subactor_breakpoint", subactor_breakpoint::main),
     ("subactor_error", subactor_error::main),
+    ("uncaptured_beside_others", uncaptured::beside_others),
+    ("uncaptured_in_hidden_task", uncaptured::hidden),
+    ("uncaptured_in_panic", uncaptured::panic),
+    ("uncaptured_in_plain_code", uncaptured::plain_code),
+    ("uncaptured_in_root", uncaptured::root),
+    ("uncaptured_in_task", uncaptured::task),
 ];
 
 pub(crate) fn main() -> tractor::Result<()> {

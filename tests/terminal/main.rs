@@ -22,5 +22,8 @@ mod disturbed;
 // Actors that die of a signal.
 mod fatal;
 
+// gdb instead of a prompt.
+mod native;
+
 // What becomes of prompts where there is no terminal.
 mod without;

@@ -5,13 +5,15 @@ const _: fn() = || {
     let _ = (
         Screen::of,
         Screen::start,
+        Screen::run,
+        Screen::process,
         Screen::signal,
         Screen::place,
         Screen::prompt_after,
         Screen::text,
         Screen::keys,
         Screen::control,
-        |ended: Ended| ended.tail,
+        |ended: Ended| (ended.tail, ended.settings),
     );
 };
 
@@ -41,12 +43,18 @@ pub(crate) struct Ended {
     pub(crate) status: WaitStatus,
     /// What has appeared since the last prompt.
     pub(crate) tail: String,
+    /// The settings that it left the terminal in.
+    pub(crate) settings: String,
 }
 
 impl Screen {
     /// Starts the example of this name.
     pub(crate) fn of(name: &str) -> Self {
-        let mut command = program("debugged");
+        Self::run(name, program("debugged"))
+    }
+
+    /// Starts the example of this name, by this command.
+    pub(crate) fn run(name: &str, mut command: Command) -> Self {
         command.arg(name);
         Self::start(command, scratch())
     }
@@ -77,6 +85,27 @@ impl Screen {
             .process_mut()
             .signal(signal)
             .expect("it is there");
+    }
+
+    /// Waits for the process of its tree that has this name.
+    #[track_caller]
+    pub(crate) fn process(&self, name: &str) -> u32 {
+        let begun = Instant::now();
+        loop {
+            let has_name = |pid: &u32| {
+                let comm = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+                comm.is_ok_and(|comm| comm.trim_end() == name)
+            };
+            if let Some(pid) = marked(&self.mark()).into_iter().find(has_name) {
+                return pid;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no {name}: {}", self.seen);
+            std::thread::yield_now();
+        }
+    }
+
+    fn mark(&self) -> String {
+        format!("TRACTOR_TEST_RUN={}", self.place.as_ref().display())
     }
 
     /// Where it leaves things.
@@ -139,7 +168,7 @@ impl Screen {
             Err(error) => panic!("it did not end: {error}\nbefore that:\n{}", self.seen),
         };
         let status = self.session.process().wait().expect("nobody else waits");
-        let mark = format!("TRACTOR_TEST_RUN={}", self.place.as_ref().display());
+        let mark = self.mark();
         let begun = Instant::now();
         let mut left = marked(&mark);
         // Their ends are under way, and nothing tells of the last one's.
@@ -152,7 +181,14 @@ impl Screen {
             "left: {left:?}; its output:\n{}",
             self.seen
         );
-        Ended { status, tail }
+        let terminal = self.session.process().get_file_handle();
+        let terminal = terminal.expect("a descriptor is free");
+        let settings = rustix::termios::tcgetattr(terminal).expect("it is a terminal");
+        Ended {
+            status,
+            tail,
+            settings: format!("{settings:?}"),
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 //! It runs on the runtime's threads and never waits: the terminal belongs to a thread of its own,
 //! which may hang in it.
 
+// Giving the terminal to a native debugger.
+mod lending;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -48,7 +51,7 @@ enum Screen {
 struct State {
     lock: Lock,
     wants: BTreeMap<RequestId, Want>,
-    /// Who waits for the line that is being read.
+    /// Who waits for the line that is being read, or for the end of a native debugger.
     read: Option<(Lease, Responder)>,
     /// How many reads were asked for, of all grants.
     reads: u64,
@@ -184,7 +187,7 @@ impl Desk {
             }
             Action::Revoke { request, lease } => {
                 log::info!("the terminal is taken from {}", request.actor);
-                self.end_read(lease);
+                self.answer_read(lease, &Answer::Revoked);
             }
             Action::Reclaim(lease) => self.reclaim(lease),
             Action::Wake(at) => {
@@ -201,7 +204,7 @@ impl Desk {
     }
 
     fn reclaim(&self, lease: Lease) {
-        self.end_read(lease);
+        self.answer_read(lease, &Answer::Revoked);
         let me = self.me.clone();
         let reclaimed = move || {
             if let Some(desk) = me.upgrade() {
@@ -212,12 +215,6 @@ impl Desk {
             Some(terminal) => terminal.reclaim(lease, reclaimed),
             None => reclaimed(),
         }
-    }
-
-    /// Whoever waits for a line of this grant gets none.
-    fn end_read(&self, lease: Lease) {
-        let read = self.lock().read.take_if(|(of, _)| *of == lease);
-        reply(read.map(|(_, responder)| responder), &Answer::Revoked);
     }
 
     /// A request came over the tree.
@@ -245,6 +242,11 @@ impl Desk {
                 prompt,
                 words,
             } => self.read(lease, text, prompt, words, responder),
+            Ask::Native {
+                lease,
+                kind,
+                target,
+            } => self.lend(lease, kind, target, responder),
             Ask::Tree => reply(Some(responder), &Answer::Text(self.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
             Ask::Kill => {
@@ -271,19 +273,13 @@ impl Desk {
         words: Vec<String>,
         responder: Responder,
     ) {
-        let mut state = self.lock();
-        let (true, Some(terminal)) = (state.lock.admits(lease), self.opened()) else {
-            drop(state);
-            return reply(Some(responder), &Answer::Revoked);
+        let Some(terminal) = self.expect_answer(lease, responder) else {
+            return;
         };
-        state.reads += 1;
-        let earlier = state.read.replace((lease, responder));
-        drop(state);
-        drop(earlier);
+        self.lock().reads += 1;
         let me = self.me.clone();
         terminal.read(lease, text, prompt, words, move |read| {
             let Some(desk) = me.upgrade() else { return };
-            let waiting = desk.lock().read.take_if(|(of, _)| *of == lease);
             let answer = match read {
                 Read::Line(line) => {
                     desk.watch_for_silence(lease);
@@ -294,8 +290,29 @@ impl Desk {
                 Read::EditorLost => Answer::Line(String::new()),
                 Read::Revoked => Answer::Revoked,
             };
-            reply(waiting.map(|(_, responder)| responder), &answer);
+            desk.answer_read(lease, &answer);
         });
+    }
+
+    /// The terminal, for what this grant has it do next, whose answer the responder waits for. If
+    /// it is over, or there is none, that is the answer.
+    fn expect_answer(&self, lease: Lease, responder: Responder) -> Option<Arc<Terminal>> {
+        let mut state = self.lock();
+        let (true, Some(terminal)) = (state.lock.admits(lease), self.opened()) else {
+            drop(state);
+            reply(Some(responder), &Answer::Revoked);
+            return None;
+        };
+        let earlier = state.read.replace((lease, responder));
+        drop(state);
+        drop(earlier);
+        Some(terminal)
+    }
+
+    /// Gives whoever waits for something of this grant its answer, if that did not happen yet.
+    fn answer_read(&self, lease: Lease, answer: &Answer) {
+        let read = self.lock().read.take_if(|(of, _)| *of == lease);
+        reply(read.map(|(_, responder)| responder), answer);
     }
 
     /// Opens the terminal, if that was not tried yet; tells whether there is one.
@@ -360,7 +377,9 @@ impl Desk {
         let holder = {
             let state = self.lock();
             match state.lock.state() {
-                LockState::Held { request, lease: of } if *of == lease && state.reads == reads => {
+                LockState::Held { request, lease: of }
+                    if *of == lease && state.reads == reads && state.read.is_none() =>
+                {
                     Some(request.actor.clone())
                 }
                 _ => None,

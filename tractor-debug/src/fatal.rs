@@ -82,20 +82,20 @@ impl AsFd for FatalPipe {
 }
 
 /// Has fatal signals of this process told to its parent, at the [`FatalPipe`] of this number, and
-/// wait there for the prompt.
+/// wait there for the prompt. Meanwhile debuggers that the process `root` starts may attach.
 ///
 /// # Errors
 ///
 /// Those of `open(2)`: the parent has another user, or hides its descriptors; and of
 /// `sigaction(2)`.
-pub fn tell_of_fatal_signals(number: RawFd) -> io::Result<()> {
+pub fn tell_of_fatal_signals(number: RawFd, root: u32) -> io::Result<()> {
     let Some(parent) = rustix::process::getppid() else {
         return Err(io::Error::other("the parent is in another namespace"));
     };
     let path = format!("/proc/{}/fd/{number}", parent.as_raw_pid());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let pipe = rustix::fs::open(path, flags, Mode::empty())?;
-    handler::install(pipe)
+    handler::install(pipe, root)
 }
 
 impl Fatal {

@@ -65,6 +65,10 @@ mod this_actor;
 // What strikes a process so that it cannot ask itself.
 pub mod fatal;
 
+// The real debugger instead of a prompt: what it is told, and that there is something to see.
+mod hand_over;
+mod native;
+
 // What is said between the halves, and counted on the way.
 mod message;
 pub mod service;
@@ -72,6 +76,7 @@ pub mod service;
 // The root's half, and the terminal that it gives out.
 pub mod desk;
 mod editor;
+mod launcher;
 pub mod terminal;
 
 pub use desk::{Desk, Tree};

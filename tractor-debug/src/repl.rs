@@ -35,6 +35,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use crate::scene::Scene;
 use crate::sources::{Disk, Sources};
 use command::{Command, Entry, Lines, NoCommand};
@@ -130,7 +132,7 @@ pub enum Step {
 }
 
 /// Which native debugger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NativeKind {
     /// gdb, by way of `rust-gdb` where that is there.
     Gdb,

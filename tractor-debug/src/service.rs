@@ -14,6 +14,7 @@ use tractor_ipc::{ActorId, codec};
 
 use crate::desk::Desk;
 use crate::fatal::{Fatal, Stricken};
+use crate::hand_over::Stack;
 use crate::holds::Holds;
 use crate::lock::Event;
 use crate::message::{Ask, Report};
@@ -68,6 +69,7 @@ impl DebugService {
         let party = Party {
             voice: Voice::Child(self.clone(), child.clone()),
             world: Box::new(Stricken(fatal)),
+            stack: Stack::Parked(fatal.thread),
         };
         let scene = Scene {
             actor: child.clone(),

@@ -10,10 +10,11 @@ use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, journal, scope};
 use tractor_ipc::codec;
 
+use crate::hand_over::{Stack, hand_over};
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::planted::planted;
-use crate::repl::{Repl, Step, World};
+use crate::repl::{NativeKind, Repl, Step, World};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
 use crate::this_actor::ThisActor;
@@ -31,17 +32,17 @@ pub(crate) enum Verdict {
 static OPEN: AtomicU32 = AtomicU32::new(0);
 
 /// Opens a prompt, in its turn, and returns when it is over. Where there is none to be had, prints
-/// what it would have shown.
+/// what it would have shown. A native debugger, when one is asked for, looks at this `stack`.
 ///
 /// Waiting for the terminal ends with a cancel unless it is `shielded`; the prompt itself is
 /// shielded, and the root ends it when the actor is gone.
-pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
+pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verdict {
     let entered = Entered::new();
     if scene.why == Why::Pause && entered.0 > 0 {
         log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
         return Verdict::Continue;
     }
-    converse_for(Party::here(), scene, shielded).await
+    converse_for(Party::here(stack), scene, shielded).await
 }
 
 /// As [`converse`], for whoever that is.
@@ -77,13 +78,16 @@ pub(crate) struct Party {
     pub(crate) voice: Voice,
     /// What can be asked of it.
     pub(crate) world: Box<dyn World + Send + Sync>,
+    /// What a native debugger looks at.
+    pub(crate) stack: Stack,
 }
 
 impl Party {
-    fn here() -> Self {
+    fn here(stack: Stack) -> Self {
         Self {
             voice: Voice::Here,
             world: Box::new(ThisActor),
+            stack,
         }
     }
 }
@@ -147,6 +151,7 @@ impl Drop for Entered {
 struct Turn {
     actor: &'static Actor,
     world: Box<dyn World + Send + Sync>,
+    stack: Stack,
     claim: Claim,
     lease: Lease,
 }
@@ -193,10 +198,15 @@ fn note(request: &RequestId, text: Arguments<'_>) {
 impl Turn {
     async fn take(
         actor: &'static Actor,
-        Party { voice, world }: Party,
+        party: Party,
         repl: &Repl,
         shielded: bool,
     ) -> Result<Self, NoTurn> {
+        let Party {
+            voice,
+            world,
+            stack,
+        } = party;
         let claim = Claim::new(actor, voice);
         let want = Ask::Want {
             request: claim.request.clone(),
@@ -209,6 +219,7 @@ impl Turn {
                 Ok(Self {
                     actor,
                     world,
+                    stack,
                     claim,
                     lease,
                 })
@@ -245,22 +256,32 @@ impl Turn {
                 Step::Kill => self.told(&Ask::Kill).await,
                 Step::Tree => self.told(&Ask::Tree).await,
                 Step::Queue => self.told(&Ask::Queue).await,
-                Step::Native(_) => "there is no native debugger at this prompt yet\n".to_owned(),
+                Step::Native(kind) => self.native(kind, repl.scene()).await,
             };
         }
     }
 
     /// What the root says about the tree.
     async fn told(&self, question: &Ask) -> String {
-        match ask(self.actor, question).await {
-            Ok(Answer::Text(text)) => text,
-            Ok(_) => String::new(),
-            Err(error) => format!("{error}\n"),
-        }
+        text_of(ask(self.actor, question).await)
+    }
+
+    /// Waits until a native debugger is left.
+    async fn native(&self, kind: NativeKind, scene: &Scene) -> String {
+        text_of(hand_over(self.actor, self.lease, kind, scene, self.stack).await)
     }
 }
 
-async fn ask(actor: &Actor, ask: &Ask) -> Result<Answer, Error> {
+fn text_of(answer: Result<Answer, Error>) -> String {
+    match answer {
+        Ok(Answer::Text(text)) => text,
+        Ok(_) => String::new(),
+        Err(error) => format!("{error}\n"),
+    }
+}
+
+/// Asks the root.
+pub(crate) async fn ask(actor: &Actor, ask: &Ask) -> Result<Answer, Error> {
     let payload = codec::encode(ask).expect("texts and numbers always encode");
     let answer = actor
         .ask_root(ServiceId::DEBUG, "the terminal", &payload)

@@ -116,7 +116,7 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     signals::listen()?;
     runtime::install(actor, Tree::new(None), spec.limits);
     if let Some(pipe) = spec.fatal_pipe
-        && let Err(error) = tractor_debug::tell_of_fatal_signals(pipe)
+        && let Err(error) = tractor_debug::tell_of_fatal_signals(pipe, actor.identity().root.pid)
     {
         log::warn!("fatal signals of this actor have no prompts: {error}");
     }

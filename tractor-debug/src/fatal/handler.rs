@@ -1,7 +1,7 @@
 //! The handler of fatal signals.
 //!
-//! It calls only what `signal-safety(7)` allows: `write`, `sigwait` by its system call, `sigaction`
-//! and `raise`. It takes no lock and no memory; what it needs was made before.
+//! It calls only what `signal-safety(7)` allows, and single system calls: `write`, `prctl`,
+//! `sigwait`, `sigaction` and `raise`. It takes no lock and no memory; what it needs was made before.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::libc::{self, c_int, c_void, siginfo_t};
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal};
+use rustix::process::{PTracer, Pid, set_ptracer};
 
 use super::Fatal;
 
@@ -26,6 +27,8 @@ const FATAL: [Signal; 5] = [
 const RELEASE: Signal = Signal::SIGURG;
 
 static PIPE: OnceLock<OwnedFd> = OnceLock::new();
+/// Whose descendants may attach to a process that was struck.
+static ROOT: OnceLock<Pid> = OnceLock::new();
 /// What was done about each of them before.
 static BEFORE: [OnceLock<SigAction>; FATAL.len()] = [const { OnceLock::new() }; FATAL.len()];
 /// The thread that was struck first, 0 before.
@@ -39,10 +42,13 @@ pub(crate) fn panic_was_seen() {
 }
 
 /// Has fatal signals told to `pipe`.
-pub(super) fn install(pipe: OwnedFd) -> io::Result<()> {
+pub(super) fn install(pipe: OwnedFd, root: u32) -> io::Result<()> {
     if PIPE.set(pipe).is_err() {
         // It is told of already.
         return Ok(());
+    }
+    if let Some(root) = root.try_into().ok().and_then(Pid::from_raw) {
+        let _ = ROOT.set(root);
     }
     let mut mask = SigSet::empty();
     mask.add(RELEASE);
@@ -123,6 +129,10 @@ fn tell_and_wait(number: c_int, info: &siginfo_t, thread: u32) {
         // that nobody uses.
         address: unsafe { info.si_addr() } as u64,
     };
+    if let Some(root) = ROOT.get() {
+        // A system that knows nothing of it refuses no debugger for that.
+        let _ = set_ptracer(PTracer::ProcessID(*root));
+    }
     if rustix::io::write(pipe, &fatal.encode()).is_ok() {
         let mut release = SigSet::empty();
         release.add(RELEASE);

@@ -24,6 +24,8 @@ pub(super) struct Device {
     _lock: Option<OwnedFd>,
     saved: Termios,
     ours: Pid,
+    /// The process group that was given the foreground.
+    lent: Option<Pid>,
     unwritten: VecDeque<u8>,
 }
 
@@ -46,6 +48,7 @@ impl Device {
             _lock: lock,
             saved,
             ours: sys::getpgrp(),
+            lent: None,
             unwritten: VecDeque::new(),
         })
     }
@@ -95,6 +98,11 @@ impl Device {
         });
     }
 
+    /// From now on this process group may have the foreground, and `None` of them may.
+    pub(super) fn lend(&mut self, group: Option<u32>) {
+        self.lent = group.and_then(|group| Pid::from_raw(group.try_into().ok()?));
+    }
+
     /// Discards what was typed and not read.
     pub(super) fn discard_input(&self) {
         self.set(|| tcflush(&self.fd, QueueSelector::IFlush));
@@ -121,11 +129,13 @@ impl Device {
         }
     }
 
-    /// Whether the foreground is ours, or that of a process group that has died there.
+    /// Whether the foreground is ours, was given by us, or is that of a process group that has died
+    /// there.
     fn is_ours(&self) -> bool {
         match tcgetpgrp(&self.fd) {
             Ok(front) => {
-                front == self.ours || sys::test_kill_process_group(front) == Err(Errno::SRCH)
+                let is_known = front == self.ours || Some(front) == self.lent;
+                is_known || sys::test_kill_process_group(front) == Err(Errno::SRCH)
             }
             // Without job control nobody can take it.
             Err(_) => true,

@@ -3,6 +3,9 @@
 //! It does one thing after the other and waits only here, for a command, for the editor, and for a
 //! terminal that takes no more output.
 
+// Giving the terminal away for a while.
+mod lending;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -13,6 +16,8 @@ use std::sync::mpsc::Receiver;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use self::lending::Lent;
+pub(super) use self::lending::PendingLoan;
 use super::device::Device;
 use super::remote::Editor;
 use super::{Read, Settings};
@@ -23,6 +28,7 @@ use crate::lock::Lease;
 /// What the thread is asked to do.
 pub(super) enum Command {
     Read(PendingRead),
+    Lend(PendingLoan),
     Show(Lease, String),
     Reclaim(Lease, Box<dyn FnOnce() + Send>),
     Say(String),
@@ -41,10 +47,14 @@ pub(super) struct PendingRead {
 
 impl PendingRead {
     fn end(self, how: Read) {
-        // A callback that panics must not take the terminal along.
-        if catch_unwind(AssertUnwindSafe(|| (self.done)(how))).is_err() {
-            log::error!("a callback of the terminal panicked");
-        }
+        tell(|| (self.done)(how));
+    }
+}
+
+/// Calls back. A callback that panics must not take the terminal along.
+fn tell(callback: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        log::error!("a callback of the terminal panicked");
     }
 }
 
@@ -52,6 +62,7 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Read(_) => "Read",
+            Self::Lend(_) => "Lend",
             Self::Show(..) => "Show",
             Self::Reclaim(..) => "Reclaim",
             Self::Say(_) => "Say",
@@ -86,6 +97,8 @@ pub(super) struct Owner {
     /// The read in progress; its editor is there.
     active: Option<(u64, PendingRead)>,
     editor: Option<Editor>,
+    /// Who has the terminal instead of an editor.
+    lent: Option<Lent>,
     /// The newest lease that is over.
     over: Lease,
     /// What the editor has been told to show and has not shown.
@@ -111,6 +124,7 @@ impl Owner {
             waiting: VecDeque::new(),
             active: None,
             editor: None,
+            lent: None,
             over: Lease(0),
             unsaid: VecDeque::new(),
             unsaid_bytes: 0,
@@ -129,8 +143,9 @@ impl Owner {
                 self.obey(command);
             }
             self.hear();
+            self.look_after_loan();
             let is_written = self.device.flush();
-            if is_written && self.active.is_none() {
+            if is_written && self.active.is_none() && self.lent.is_none() {
                 self.begin_next();
             }
         }
@@ -144,6 +159,9 @@ impl Owner {
             let mut events = PollFlags::IN;
             events.set(PollFlags::OUT, editor.has_unsent());
             fds.push(PollFd::new(editor, events));
+        }
+        if let Some(lent) = &self.lent {
+            fds.push(PollFd::new(lent, PollFlags::IN));
         }
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
@@ -159,13 +177,12 @@ impl Owner {
         match command {
             Command::Read(read) if read.lease <= self.over => read.end(Read::Revoked),
             Command::Read(read) => self.waiting.push_back(read),
+            Command::Lend(loan) => self.lend(loan),
             Command::Show(lease, _) if lease <= self.over => {}
             Command::Show(_, text) => self.show(&text),
             Command::Reclaim(lease, done) => {
                 self.reclaim(lease);
-                if catch_unwind(AssertUnwindSafe(done)).is_err() {
-                    log::error!("a callback of the terminal panicked");
-                }
+                tell(done);
             }
             Command::Say(line) => self.say(line),
             Command::Interrupted => {
@@ -178,7 +195,7 @@ impl Owner {
     }
 
     fn show(&mut self, text: &str) {
-        if self.active.is_none() {
+        if self.active.is_none() && self.lent.is_none() {
             return self.device.put(text);
         }
         for line in text.lines() {
@@ -197,18 +214,21 @@ impl Owner {
             self.lost += 1;
             return;
         }
-        let Some(editor) = self.editor.as_mut().filter(|_| self.active.is_some()) else {
+        let editor = self.editor.as_mut().filter(|_| self.active.is_some());
+        if editor.is_none() && self.lent.is_none() {
             return self.device.put(&(line + "\n"));
-        };
+        }
         self.numbers += 1;
         let number = self.numbers;
-        send(
-            editor,
-            &Order::Say {
-                number,
-                line: line.clone(),
-            },
-        );
+        if let Some(editor) = editor {
+            send(
+                editor,
+                &Order::Say {
+                    number,
+                    line: line.clone(),
+                },
+            );
+        }
         self.unsaid_bytes += line.len();
         self.unsaid.push_back((number, line));
     }
@@ -311,6 +331,7 @@ impl Owner {
     fn reclaim(&mut self, lease: Lease) {
         self.over = self.over.max(lease);
         let over = self.over;
+        self.revoke_loan();
         if self
             .editor
             .as_ref()
@@ -345,6 +366,11 @@ impl Owner {
         if self.active.is_some() {
             self.device.put(END_OF_EDITING);
         }
+        self.show_unsaid();
+    }
+
+    /// Shows what nobody else does any more.
+    fn show_unsaid(&mut self) {
         self.unsaid_bytes = 0;
         for (_, line) in std::mem::take(&mut self.unsaid) {
             self.device.put(&(line + "\n"));

@@ -1,0 +1,97 @@
+//! [`Loan`]: a native debugger that has the terminal, as the terminal's owner sees it: a process,
+//! and a socket over which it says why it did not begin.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use tractor_core::process::{ExitStatus, Process, Program, SpawnSpec, StdioSpec, spawn_blocking};
+
+use super::Settings;
+use super::device::Device;
+use super::remote::end;
+use crate::editor::EDITOR_OF;
+use crate::editor::wire;
+use crate::launcher::LAUNCHER;
+use crate::native::{Launch, Outcome};
+
+/// A native debugger that was started.
+#[derive(Debug)]
+pub(super) struct Loan {
+    process: Process,
+    link: UnixStream,
+}
+
+impl Loan {
+    /// Starts it. It takes the foreground of the terminal itself, before it does anything else.
+    pub(super) fn start(settings: &Settings, device: &Device, launch: &Launch) -> io::Result<Self> {
+        let (mut link, theirs) = UnixStream::pair()?;
+        link.set_nonblocking(true)?;
+        let root = std::process::id().to_string();
+        let spawned = spawn_blocking(SpawnSpec {
+            name: "tractor-native".into(),
+            program: Program::SelfExe,
+            args: settings.arguments.clone(),
+            env: vec![
+                (EDITOR_OF.into(), Some(root.into())),
+                (LAUNCHER.into(), Some("1".into())),
+            ],
+            clear_env: false,
+            cwd: None,
+            tree: settings.tree,
+            stdin_link: theirs.into(),
+            stdout: StdioSpec::Null,
+            stderr: StdioSpec::Fd(device.for_editor()?),
+        })
+        .map_err(io::Error::other)?;
+        let mut bytes = Vec::new();
+        let told = wire::put(launch, &mut bytes).and_then(|()| link.write_all(&bytes));
+        let loan = Self {
+            process: spawned.process,
+            link,
+        };
+        if let Err(error) = told {
+            loan.end();
+            return Err(error);
+        }
+        Ok(loan)
+    }
+
+    /// Its process group.
+    pub(super) fn group(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// How it went, if it is over. All of its process group is gone then.
+    pub(super) fn outcome(&mut self) -> Option<Outcome> {
+        self.process.has_exited().then(|| {
+            let mut reason = String::new();
+            // The other side has closed it by now; what is not there is not said.
+            let _ = self.link.read_to_string(&mut reason);
+            match end(&self.process, NAME) {
+                Some(status) if reason.is_empty() => Outcome::Ended {
+                    code: match status {
+                        ExitStatus::Exited(code) => Some(code),
+                        ExitStatus::Signaled { .. } | ExitStatus::Lost => None,
+                    },
+                    how: status.to_string(),
+                },
+                _ => Outcome::NotStarted(reason),
+            }
+        })
+    }
+
+    /// Kills it with its process group and waits until it is gone. What it had stopped goes on.
+    pub(super) fn end(self) {
+        end(&self.process, NAME);
+    }
+}
+
+impl AsFd for Loan {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+}
+
+/// What the log calls it.
+const NAME: &str = "the native debugger";
