@@ -19,5 +19,8 @@ mod subactors;
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
 
+// What others print meanwhile, and at the end.
+mod output;
+
 // What becomes of prompts where there is no terminal.
 mod without;

@@ -1,11 +1,14 @@
 //! [`Screen`]: a program in a terminal of its own.
 
+use std::fs::File;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
+use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
 
 use crate::support::{PATIENCE, Scratch, marked, program, scratch};
 
@@ -25,11 +28,26 @@ pub(crate) struct Ended {
     pub(crate) status: WaitStatus,
     /// What has appeared since the last prompt.
     pub(crate) tail: String,
+    /// All that has appeared.
+    pub(crate) all: String,
+    /// Where it has left things.
+    pub(crate) place: Scratch,
 }
 
 impl Screen {
     /// Starts the program of this name.
     pub(crate) fn of(name: &str) -> Self {
+        Self::start(name, |_, _| {})
+    }
+
+    /// Starts the program of this name with its standard output in the file `out` of its place.
+    pub(crate) fn redirected(name: &str) -> Self {
+        Self::start(name, |command, place| {
+            command.stdout(File::create(place.join("out")).expect("it is a directory"));
+        })
+    }
+
+    fn start(name: &str, change: impl FnOnce(&mut Command, &Path)) -> Self {
         let place = scratch();
         let mut command = program("debugged");
         command
@@ -39,6 +57,7 @@ impl Screen {
             .env("XDG_STATE_HOME", place.as_ref())
             .env("TERM", "xterm")
             .env("RUST_BACKTRACE", "0");
+        change(&mut command, place.as_ref());
         let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
         let options = Options::new()
             .timeout_ms(Some(patience))
@@ -132,7 +151,27 @@ impl Screen {
             "left: {left:?}; its output:\n{}",
             self.seen
         );
-        Ended { status, tail }
+        self.check_settings();
+        self.seen.push_str(&tail);
+        Ended {
+            status,
+            tail,
+            all: self.seen,
+            place: self.place,
+        }
+    }
+
+    /// The terminal is as it was: as a new one, but without echo.
+    #[track_caller]
+    fn check_settings(&self) {
+        let terminal = self.session.process().get_file_handle();
+        let now = tcgetattr(terminal.expect("a descriptor is free")).expect("it is a terminal");
+        let local = LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
+        assert!(now.local_modes.contains(local), "{now:?}");
+        assert!(!now.local_modes.contains(LocalModes::ECHO), "{now:?}");
+        let output = OutputModes::OPOST | OutputModes::ONLCR;
+        assert!(now.output_modes.contains(output), "{now:?}");
+        assert!(now.input_modes.contains(InputModes::ICRNL), "{now:?}");
     }
 }
 

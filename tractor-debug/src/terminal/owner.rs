@@ -3,17 +3,23 @@
 //! It does one thing after the other and waits only here, for a command, for the editor, and for a
 //! terminal that takes no more output.
 
+// What the tree prints, between the other things that it does.
+mod pump;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::termios::Termios;
 
 use super::device::Device;
+use super::output::Output;
 use super::remote::Editor;
 use super::{Read, Settings};
 use crate::editor::END_OF_EDITING;
@@ -27,7 +33,10 @@ pub(super) enum Command {
     Reclaim(Lease, Box<dyn FnOnce() + Send>),
     Say(String),
     Interrupted,
-    Close,
+    /// The terminal is ours to change; these are its settings.
+    Claimed(Termios),
+    /// What is left is shown, for as long as the terminal takes something within this time.
+    Close(Option<Duration>),
 }
 
 /// A read that is asked for.
@@ -56,7 +65,8 @@ impl fmt::Debug for Command {
             Self::Reclaim(..) => "Reclaim",
             Self::Say(_) => "Say",
             Self::Interrupted => "Interrupted",
-            Self::Close => "Close",
+            Self::Claimed(_) => "Claimed",
+            Self::Close(_) => "Close",
         })
     }
 }
@@ -79,6 +89,8 @@ impl Wake {
 /// The terminal, the reads, and the editor of the one in progress.
 pub(super) struct Owner {
     device: Device,
+    /// What the tree prints, if it comes this way.
+    output: Option<Output>,
     settings: Settings,
     commands: Receiver<Command>,
     wake: Arc<Wake>,
@@ -99,12 +111,14 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn new(
         device: Device,
+        output: Option<Output>,
         settings: Settings,
         commands: Receiver<Command>,
         wake: Arc<Wake>,
     ) -> Self {
         Self {
             device,
+            output,
             settings,
             commands,
             wake,
@@ -123,14 +137,15 @@ impl Owner {
         loop {
             self.wait();
             while let Ok(command) = self.commands.try_recv() {
-                if matches!(command, Command::Close) {
-                    return self.close();
+                if let Command::Close(patience) = command {
+                    return self.close(patience);
                 }
                 self.obey(command);
             }
             self.hear();
+            self.pump();
             let is_written = self.device.flush();
-            if is_written && self.active.is_none() {
+            if is_written && self.active.is_none() && self.is_settled() {
                 self.begin_next();
             }
         }
@@ -148,7 +163,16 @@ impl Owner {
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
         }
-        match poll(&mut fds, None) {
+        let mut limit = None;
+        if let Some(output) = &self.output {
+            fds.push(PollFd::new(output.pty.resized(), PollFlags::IN));
+            if self.takes_output() {
+                fds.push(PollFd::new(&output.pty, PollFlags::IN));
+            }
+            limit = output.patience(Instant::now());
+        }
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut fds, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => log::error!("the terminal's thread cannot wait: {error}"),
         }
@@ -158,7 +182,12 @@ impl Owner {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Read(read) if read.lease <= self.over => read.end(Read::Revoked),
-            Command::Read(read) => self.waiting.push_back(read),
+            Command::Read(read) => {
+                self.waiting.push_back(read);
+                if let Some(output) = &mut self.output {
+                    output.prompt_comes();
+                }
+            }
             Command::Show(lease, _) if lease <= self.over => {}
             Command::Show(_, text) => self.show(&text),
             Command::Reclaim(lease, done) => {
@@ -167,13 +196,17 @@ impl Owner {
                     log::error!("a callback of the terminal panicked");
                 }
             }
-            Command::Say(line) => self.say(line),
+            Command::Say(line) => match &mut self.output {
+                Some(output) => output.keep_aside(line),
+                None => self.say(line),
+            },
+            Command::Claimed(settings) => self.device.claimed(settings),
             Command::Interrupted => {
                 if let (Some(_), Some(editor)) = (&self.active, &mut self.editor) {
                     send(editor, &Order::Interrupted);
                 }
             }
-            Command::Close => {}
+            Command::Close(_) => {}
         }
     }
 
@@ -198,7 +231,7 @@ impl Owner {
             return;
         }
         let Some(editor) = self.editor.as_mut().filter(|_| self.active.is_some()) else {
-            return self.device.put(&(line + "\n"));
+            return self.device.put(line + "\n");
         };
         self.numbers += 1;
         let number = self.numbers;
@@ -265,7 +298,7 @@ impl Owner {
         };
         if !read.text.is_empty() {
             let text = std::mem::take(&mut read.text);
-            self.device.put(&text);
+            self.device.put(text);
             if !self.device.flush() {
                 return;
             }
@@ -311,11 +344,11 @@ impl Owner {
     fn reclaim(&mut self, lease: Lease) {
         self.over = self.over.max(lease);
         let over = self.over;
-        if self
-            .editor
-            .as_ref()
-            .is_some_and(|editor| editor.lease() <= over)
-        {
+        let is_over = |editor: &Editor| editor.lease() <= over;
+        if self.editor.as_ref().is_some_and(is_over) {
+            self.let_editor_show();
+        }
+        if self.editor.as_ref().is_some_and(is_over) {
             self.end_editor();
         } else if self.editor.is_none() {
             self.device.restore();
@@ -347,13 +380,14 @@ impl Owner {
         }
         self.unsaid_bytes = 0;
         for (_, line) in std::mem::take(&mut self.unsaid) {
-            self.device.put(&(line + "\n"));
+            self.device.put(line + "\n");
         }
     }
 
-    fn close(mut self) {
+    fn close(mut self, patience: Option<Duration>) {
         self.reclaim(Lease(u64::MAX));
-        self.device.flush();
+        self.drain(patience);
+        self.device.finish(patience);
     }
 }
 
