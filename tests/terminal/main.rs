@@ -25,5 +25,8 @@ mod fatal;
 // gdb instead of a prompt.
 mod native;
 
+// What others print meanwhile, and at the end.
+mod output;
+
 // What becomes of prompts where there is no terminal.
 mod without;

@@ -13,17 +13,21 @@ const _: fn() = || {
         Screen::text,
         Screen::keys,
         Screen::control,
-        |ended: Ended| (ended.tail, ended.settings),
+        |ended: Ended| (ended.tail, ended.settings, ended.all, ended.place),
+        Screen::redirected,
     );
 };
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Instant;
 
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
+use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
 
 use crate::support::{PATIENCE, Scratch, marked, program, scratch};
 
@@ -33,7 +37,7 @@ const PROMPT: &str = r"\(tdb@[^)]+\) ";
 /// A program in a terminal of its own, with what it leaves in a directory of its own.
 pub(crate) struct Screen {
     session: PtySession,
-    place: Scratch,
+    place: Rc<Scratch>,
     seen: String,
 }
 
@@ -45,12 +49,25 @@ pub(crate) struct Ended {
     pub(crate) tail: String,
     /// The settings that it left the terminal in.
     pub(crate) settings: String,
+    /// All that has appeared.
+    pub(crate) all: String,
+    /// Where it has left things.
+    pub(crate) place: Rc<Scratch>,
 }
 
 impl Screen {
     /// Starts the example of this name.
     pub(crate) fn of(name: &str) -> Self {
         Self::run(name, program("debugged"))
+    }
+
+    /// Starts the example of this name with its standard output in the file `out` of its place.
+    pub(crate) fn redirected(name: &str) -> Self {
+        let place = scratch();
+        let mut command = program("debugged");
+        let out = File::create(place.as_ref().join("out")).expect("it is a directory");
+        command.arg(name).stdout(out);
+        Self::start(command, place)
     }
 
     /// Starts the example of this name, by this command.
@@ -74,7 +91,7 @@ impl Screen {
         let session = spawn_with_options(command, options).expect("a terminal is free");
         Self {
             session,
-            place,
+            place: Rc::new(place),
             seen: String::new(),
         }
     }
@@ -105,12 +122,12 @@ impl Screen {
     }
 
     fn mark(&self) -> String {
-        format!("TRACTOR_TEST_RUN={}", self.place.as_ref().display())
+        format!("TRACTOR_TEST_RUN={}", self.place().display())
     }
 
     /// Where it leaves things.
     pub(crate) fn place(&self) -> &Path {
-        self.place.as_ref()
+        (*self.place).as_ref()
     }
 
     /// Waits for the next prompt, and gives what has appeared since the last one.
@@ -181,14 +198,29 @@ impl Screen {
             "left: {left:?}; its output:\n{}",
             self.seen
         );
-        let terminal = self.session.process().get_file_handle();
-        let terminal = terminal.expect("a descriptor is free");
-        let settings = rustix::termios::tcgetattr(terminal).expect("it is a terminal");
+        let settings = self.check_settings();
+        self.seen.push_str(&tail);
         Ended {
             status,
             tail,
-            settings: format!("{settings:?}"),
+            settings,
+            all: std::mem::take(&mut self.seen),
+            place: self.place.clone(),
         }
+    }
+
+    /// The terminal is as it was: as a new one, but without echo. Gives its settings as text.
+    #[track_caller]
+    fn check_settings(&self) -> String {
+        let terminal = self.session.process().get_file_handle();
+        let now = tcgetattr(terminal.expect("a descriptor is free")).expect("it is a terminal");
+        let local = LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
+        assert!(now.local_modes.contains(local), "{now:?}");
+        assert!(!now.local_modes.contains(LocalModes::ECHO), "{now:?}");
+        let output = OutputModes::OPOST | OutputModes::ONLCR;
+        assert!(now.output_modes.contains(output), "{now:?}");
+        assert!(now.input_modes.contains(InputModes::ICRNL), "{now:?}");
+        format!("{now:?}")
     }
 }
 

@@ -11,9 +11,9 @@ use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tractor_core::journal;
 use tractor_core::services::Responder;
 use tractor_core::timer::{self, Timer};
+use tractor_core::{journal, logging};
 use tractor_ipc::{ActorId, codec};
 
 use crate::lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State as LockState};
@@ -41,11 +41,19 @@ pub struct Desk {
     state: Mutex<State>,
 }
 
-/// The terminal, which is not touched before somebody wants it.
-enum Screen {
-    Closed(Settings),
-    Open(Arc<Terminal>),
-    Missing,
+/// The terminal, and who has it.
+struct Screen {
+    settings: Settings,
+    terminal: Option<Arc<Terminal>>,
+    claim: Claim,
+}
+
+/// Whether prompts can be opened. It is not tried before somebody wants one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    Untried,
+    Ours,
+    Refused,
 }
 
 struct State {
@@ -75,7 +83,11 @@ impl Desk {
     pub fn new(tree: impl Tree, settings: Settings) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            screen: Mutex::new(Screen::Closed(settings)),
+            screen: Mutex::new(Screen {
+                settings,
+                terminal: None,
+                claim: Claim::Untried,
+            }),
             tree: Box::new(tree),
             begun: Instant::now(),
             state: Mutex::new(State {
@@ -127,11 +139,38 @@ impl Desk {
         self.tell(Event::Shut(Refusal::Closing));
     }
 
-    /// Prompts end at once, and the terminal is as it was when this returns.
-    pub fn close(&self) {
-        self.shut();
-        let screen = std::mem::replace(&mut *self.screen(), Screen::Missing);
+    /// Takes what this process and those below it print from now on to the terminal, if there is
+    /// one, and the log of this process: both are shown above a prompt, in whole lines.
+    pub fn take_output(&self) {
+        let mut screen = self.screen();
+        let terminal = match Terminal::open_with_output(screen.settings.clone()) {
+            Ok(terminal) => Arc::new(terminal),
+            Err(reason) => return log::debug!("output goes where it went: {reason}"),
+        };
+        screen.terminal = Some(terminal.clone());
         drop(screen);
+        let paced = terminal.clone();
+        logging::divert(
+            move |line| terminal.say(line.to_owned()),
+            move || paced.pace(),
+        );
+    }
+
+    /// Prompts end at once, and the terminal is as it was when this returns: everything that was
+    /// printed is shown, and what is printed from now on goes there itself.
+    ///
+    /// While the user has stopped the output this waits; at most for `patience` after the last that
+    /// was taken.
+    pub fn close(&self, patience: Option<Duration>) {
+        self.shut();
+        let mut screen = self.screen();
+        screen.claim = Claim::Refused;
+        let terminal = screen.terminal.clone();
+        drop(screen);
+        logging::restore();
+        if let Some(terminal) = terminal {
+            terminal.close(patience);
+        }
     }
 
     /// SIGINT came. Tells whether it was for a prompt, so that it means nothing else.
@@ -315,26 +354,31 @@ impl Desk {
         reply(read.map(|(_, responder)| responder), answer);
     }
 
-    /// Opens the terminal, if that was not tried yet; tells whether there is one.
+    /// Opens the terminal for prompts, if that was not tried yet; tells whether there is one.
     fn open(&self) -> bool {
         let mut screen = self.screen();
-        if let Screen::Closed(settings) = &*screen {
-            *screen = match Terminal::open(settings.clone()) {
-                Ok(terminal) => Screen::Open(Arc::new(terminal)),
+        if screen.claim == Claim::Untried {
+            let claimed = match &screen.terminal {
+                Some(terminal) => terminal.claim(),
+                None => Terminal::open(screen.settings.clone())
+                    .map(|terminal| screen.terminal = Some(Arc::new(terminal))),
+            };
+            screen.claim = match claimed {
+                Ok(()) => Claim::Ours,
                 Err(reason) => {
                     log::warn!("no prompts: {reason}");
-                    Screen::Missing
+                    Claim::Refused
                 }
             };
         }
-        matches!(*screen, Screen::Open(_))
+        screen.claim == Claim::Ours
     }
 
+    /// The terminal, if prompts can be opened there.
     fn opened(&self) -> Option<Arc<Terminal>> {
-        match &*self.screen() {
-            Screen::Open(terminal) => Some(terminal.clone()),
-            Screen::Closed(_) | Screen::Missing => None,
-        }
+        let screen = self.screen();
+        let terminal = screen.terminal.as_ref();
+        terminal.filter(|_| screen.claim == Claim::Ours).cloned()
     }
 
     fn screen(&self) -> MutexGuard<'_, Screen> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::future::{Either, select};
 use tractor_core::runtime_vars::{self, runtime_var};
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, CancelReason, Cancellation, Error, scope};
+use tractor_core::{Actor, CancelReason, Cancellation, Error, process, scope};
 use tractor_debug::{DebugService, Desk, Fatal, Settings};
 use tractor_ipc::ActorId;
 
@@ -94,10 +94,30 @@ pub(crate) fn shut() {
     nurseries::forget_holds();
 }
 
-/// The root is about to return: the terminal is as it was when this does.
-pub(crate) fn close() {
+/// The root runs, and nobody is below it yet. In debug mode the tree's output goes through its hands
+/// from now on.
+pub(crate) fn begin() {
+    if tractor_debug::is_armed()
+        && let Some(desk) = desk()
+    {
+        desk.take_output();
+        // Of a program that exits without us.
+        if let Err(error) = process::at_exit(|| close(Some(SHOWN_WITHIN))) {
+            log::warn!("what is printed last may be lost: {error}");
+        }
+    }
+}
+
+/// How long a terminal may take nothing that is to show what the tree printed, when the process does
+/// not return from its main.
+pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(1);
+
+/// The root is about to return, or to end: the terminal is as it was when this does, and shows all
+/// that was printed. If the user has stopped it, and for longer than `patience`, if there is a limit,
+/// what is left is lost.
+pub(crate) fn close(patience: Option<Duration>) {
     if let Some(desk) = desk() {
-        desk.close();
+        desk.close(patience);
     }
 }
 

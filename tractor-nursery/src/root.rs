@@ -145,6 +145,7 @@ impl Root {
                 .map_err(|error| refused(format!("listen: {error}")))?;
         }
         *sockets() = place;
+        debugger::begin();
         Ok(Self { actor, registrar })
     }
 
@@ -168,8 +169,9 @@ impl Root {
         self.registrar.close();
         self.actor.stop_listening();
         drop(sockets().take());
-        debugger::close();
-        if let Some(signal) = signals::first() {
+        let signal = signals::first();
+        debugger::close(signal.map(|_| debugger::SHOWN_WITHIN));
+        if let Some(signal) = signal {
             signals::raise_again(signal);
         }
     }
@@ -191,6 +193,7 @@ pub(crate) fn end_by_force(signal: i32) {
         // Whoever is left dies with us. No task of the user's is polled here: it may block.
         let _ = futures::executor::block_on(gone);
         drop(sockets().take());
+        debugger::close(Some(debugger::SHOWN_WITHIN));
         signals::raise_again(signal);
     });
     if ending.is_err() {

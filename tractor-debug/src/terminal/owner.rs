@@ -5,6 +5,8 @@
 
 // Giving the terminal away for a while.
 mod lending;
+// What the tree prints, between the other things that it does.
+mod pump;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,13 +14,16 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::termios::Termios;
 
 use self::lending::Lent;
 pub(super) use self::lending::PendingLoan;
 use super::device::Device;
+use super::output::Output;
 use super::remote::Editor;
 use super::{Read, Settings};
 use crate::editor::END_OF_EDITING;
@@ -33,7 +38,10 @@ pub(super) enum Command {
     Reclaim(Lease, Box<dyn FnOnce() + Send>),
     Say(String),
     Interrupted,
-    Close,
+    /// The terminal is ours to change; these are its settings.
+    Claimed(Termios),
+    /// What is left is shown, for as long as the terminal takes something within this time.
+    Close(Option<Duration>),
 }
 
 /// A read that is asked for.
@@ -67,7 +75,8 @@ impl fmt::Debug for Command {
             Self::Reclaim(..) => "Reclaim",
             Self::Say(_) => "Say",
             Self::Interrupted => "Interrupted",
-            Self::Close => "Close",
+            Self::Claimed(_) => "Claimed",
+            Self::Close(_) => "Close",
         })
     }
 }
@@ -90,6 +99,8 @@ impl Wake {
 /// The terminal, the reads, and the editor of the one in progress.
 pub(super) struct Owner {
     device: Device,
+    /// What the tree prints, if it comes this way.
+    output: Option<Output>,
     settings: Settings,
     commands: Receiver<Command>,
     wake: Arc<Wake>,
@@ -112,12 +123,14 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn new(
         device: Device,
+        output: Option<Output>,
         settings: Settings,
         commands: Receiver<Command>,
         wake: Arc<Wake>,
     ) -> Self {
         Self {
             device,
+            output,
             settings,
             commands,
             wake,
@@ -137,15 +150,17 @@ impl Owner {
         loop {
             self.wait();
             while let Ok(command) = self.commands.try_recv() {
-                if matches!(command, Command::Close) {
-                    return self.close();
+                if let Command::Close(patience) = command {
+                    return self.close(patience);
                 }
                 self.obey(command);
             }
             self.hear();
             self.look_after_loan();
+            self.pump();
             let is_written = self.device.flush();
-            if is_written && self.active.is_none() && self.lent.is_none() {
+            let is_free = self.active.is_none() && self.lent.is_none();
+            if is_written && is_free && self.is_settled() {
                 self.begin_next();
             }
         }
@@ -166,7 +181,16 @@ impl Owner {
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
         }
-        match poll(&mut fds, None) {
+        let mut limit = None;
+        if let Some(output) = &self.output {
+            fds.push(PollFd::new(output.pty.resized(), PollFlags::IN));
+            if self.takes_output() {
+                fds.push(PollFd::new(&output.pty, PollFlags::IN));
+            }
+            limit = output.patience(Instant::now());
+        }
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut fds, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => log::error!("the terminal's thread cannot wait: {error}"),
         }
@@ -176,7 +200,12 @@ impl Owner {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Read(read) if read.lease <= self.over => read.end(Read::Revoked),
-            Command::Read(read) => self.waiting.push_back(read),
+            Command::Read(read) => {
+                self.waiting.push_back(read);
+                if let Some(output) = &mut self.output {
+                    output.prompt_comes();
+                }
+            }
             Command::Lend(loan) => self.lend(loan),
             Command::Show(lease, _) if lease <= self.over => {}
             Command::Show(_, text) => self.show(&text),
@@ -184,13 +213,17 @@ impl Owner {
                 self.reclaim(lease);
                 tell(done);
             }
-            Command::Say(line) => self.say(line),
+            Command::Say(line) => match &mut self.output {
+                Some(output) => output.keep_aside(line),
+                None => self.say(line),
+            },
+            Command::Claimed(settings) => self.device.claimed(settings),
             Command::Interrupted => {
                 if let (Some(_), Some(editor)) = (&self.active, &mut self.editor) {
                     send(editor, &Order::Interrupted);
                 }
             }
-            Command::Close => {}
+            Command::Close(_) => {}
         }
     }
 
@@ -216,7 +249,7 @@ impl Owner {
         }
         let editor = self.editor.as_mut().filter(|_| self.active.is_some());
         if editor.is_none() && self.lent.is_none() {
-            return self.device.put(&(line + "\n"));
+            return self.device.put(line + "\n");
         }
         self.numbers += 1;
         let number = self.numbers;
@@ -285,7 +318,7 @@ impl Owner {
         };
         if !read.text.is_empty() {
             let text = std::mem::take(&mut read.text);
-            self.device.put(&text);
+            self.device.put(text);
             if !self.device.flush() {
                 return;
             }
@@ -332,11 +365,11 @@ impl Owner {
         self.over = self.over.max(lease);
         let over = self.over;
         self.revoke_loan();
-        if self
-            .editor
-            .as_ref()
-            .is_some_and(|editor| editor.lease() <= over)
-        {
+        let is_over = |editor: &Editor| editor.lease() <= over;
+        if self.editor.as_ref().is_some_and(is_over) {
+            self.let_editor_show();
+        }
+        if self.editor.as_ref().is_some_and(is_over) {
             self.end_editor();
         } else if self.editor.is_none() {
             self.device.restore();
@@ -373,13 +406,14 @@ impl Owner {
     fn show_unsaid(&mut self) {
         self.unsaid_bytes = 0;
         for (_, line) in std::mem::take(&mut self.unsaid) {
-            self.device.put(&(line + "\n"));
+            self.device.put(line + "\n");
         }
     }
 
-    fn close(mut self) {
+    fn close(mut self, patience: Option<Duration>) {
         self.reclaim(Lease(u64::MAX));
-        self.device.flush();
+        self.drain(patience);
+        self.device.finish(patience);
     }
 }
 

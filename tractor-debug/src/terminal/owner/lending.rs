@@ -40,7 +40,7 @@ impl Owner {
             return tell(|| done(Outcome::Revoked));
         }
         self.end_editor();
-        self.device.put(&text);
+        self.device.put(text);
         self.device.restore();
         match Loan::start(&self.settings, &self.device, &launch) {
             Ok(loan) => {
