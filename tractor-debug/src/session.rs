@@ -4,15 +4,17 @@
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
 
+use futures::executor::block_on;
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, scope};
 use tractor_ipc::codec;
 
-use crate::hand_over::{Stack, hand_over};
+use crate::hand_over::{Return, Stack, hand_over};
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
-use crate::repl::{NativeKind, Repl, Step};
+use crate::repl::{Repl, Step};
 use crate::scene::{Scene, Why};
 use crate::service::report;
 use crate::this_actor::ThisActor;
@@ -45,7 +47,7 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
         print(&repl, "this process is not an actor");
         return Verdict::Continue;
     };
-    let asked = async { Turn::take(actor, &repl, shielded).await };
+    let asked = async { Turn::take(actor, entered, &repl, shielded).await };
     let turn = if shielded {
         scope::shield(asked)
             .await
@@ -126,6 +128,7 @@ struct Turn {
     actor: &'static Actor,
     claim: Claim,
     lease: Lease,
+    _entered: Entered,
 }
 
 /// A request that stands until this is dropped.
@@ -150,7 +153,12 @@ impl Drop for Claim {
 }
 
 impl Turn {
-    async fn take(actor: &'static Actor, repl: &Repl, shielded: bool) -> Result<Self, NoTurn> {
+    async fn take(
+        actor: &'static Actor,
+        entered: Entered,
+        repl: &Repl,
+        shielded: bool,
+    ) -> Result<Self, NoTurn> {
         let claim = Claim::new(actor);
         let want = Ask::Want {
             request: claim.0.clone(),
@@ -162,6 +170,7 @@ impl Turn {
                 actor,
                 claim,
                 lease,
+                _entered: entered,
             }),
             Answer::Refused(refusal) => Err(NoTurn::Refused(refusal)),
             _ => Err(NoTurn::Cancelled),
@@ -195,7 +204,15 @@ impl Turn {
                 Step::Kill => self.told(&Ask::Kill).await,
                 Step::Tree => self.told(&Ask::Tree).await,
                 Step::Queue => self.told(&Ask::Queue).await,
-                Step::Native(kind) => self.native(kind, repl.scene(), stack).await,
+                Step::Native(kind) => {
+                    match hand_over(self.actor, self.lease, kind, repl.scene(), stack).await {
+                        Return::Left(answer) => text_of(answer),
+                        Return::Released(rest) => {
+                            self.keep_until(rest);
+                            return Verdict::Continue;
+                        }
+                    }
+                }
             };
         }
     }
@@ -205,9 +222,16 @@ impl Turn {
         text_of(ask(self.actor, question).await)
     }
 
-    /// Waits until a native debugger is left.
-    async fn native(&self, kind: NativeKind, scene: &Scene, stack: Stack) -> String {
-        text_of(hand_over(self.actor, self.lease, kind, scene, stack).await)
+    /// Keeps the terminal until this is over, while the task goes on.
+    fn keep_until<T>(self, over: impl Future<Output = T> + Send + 'static) {
+        let keeper = thread::Builder::new().name("tractor-prompt".to_owned());
+        let kept = keeper.spawn(move || {
+            block_on(over);
+            drop(self);
+        });
+        if let Err(error) = kept {
+            log::error!("the native debugger ends at once: {error}");
+        }
     }
 }
 
