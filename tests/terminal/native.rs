@@ -322,3 +322,45 @@ fn without_right() -> Command {
     // Only who has the right may drop it.
     program
 }
+
+#[test]
+fn ctrl_z_in_gdb_stops_the_root_as_well_until_the_shell_continues_both() {
+    if !has_gdb() {
+        return;
+    }
+    // A shell that looks after its jobs.
+    let program = program("debugged");
+    let mut shell = command("bash");
+    shell.args(["-m", "-c", r#""$0" "$1"; echo "it has $?"; fg"#]);
+    shell.arg(program.get_program());
+    let mut screen = Screen::run("uncaptured_in_task", shell);
+    screen.prompt();
+    open_gdb(&mut screen);
+    screen.control('z');
+    // SIGTSTP and 128.
+    screen.text("it has 148");
+    screen.line("p secret");
+    screen.text(SECRET);
+    quit_gdb(&mut screen);
+    screen.line("c");
+    screen.end();
+}
+
+/// Nobody would continue it.
+#[rstest]
+#[case::at_a_child("uncaptured_in_task")]
+#[case::at_the_root_itself("uncaptured_in_root")]
+fn ctrl_z_in_gdb_changes_nothing_where_no_shell_looks_after_the_root(#[case] name: &str) {
+    if !has_gdb() {
+        return;
+    }
+    let mut screen = Screen::of(name);
+    screen.prompt();
+    open_gdb(&mut screen);
+    screen.control('z');
+    screen.line("p secret");
+    screen.text(SECRET);
+    quit_gdb(&mut screen);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(0));
+}

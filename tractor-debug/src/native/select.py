@@ -1,6 +1,7 @@
 # What gdb does first. It is told `pid`, `thread`, `gate`, `file` and `line`; all but the first may
 # be None.
 import os
+import signal
 
 import gdb
 
@@ -68,6 +69,9 @@ def tractor_release(is_step):
 
 def begin():
     global tractor_pc
+    # The root would have to take the terminal back, and stands still.
+    if pid == os.getppid():
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     attach()
     if thread is None or not select_thread():
         return

@@ -65,6 +65,18 @@ impl Loan {
         self.process.pid()
     }
 
+    /// Whether a signal has stopped it.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.process.state() == Some('T')
+    }
+
+    /// Lets it go on after that.
+    pub(super) fn go_on(&self) {
+        if let Err(error) = self.process.signal_group(Signal::Continue) {
+            log::warn!("{NAME} cannot be continued: {error}");
+        }
+    }
+
     /// How it went, if it is over. All of its process group is gone then.
     pub(super) fn outcome(&mut self) -> Option<Outcome> {
         self.process.has_exited().then(|| {

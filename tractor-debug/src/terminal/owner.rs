@@ -166,7 +166,8 @@ impl Owner {
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
         }
-        match poll(&mut fds, None) {
+        let limit = self.lent.as_ref().map(|_| &lending::LOOK_EVERY);
+        match poll(&mut fds, limit) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => log::error!("the terminal's thread cannot wait: {error}"),
         }
