@@ -9,7 +9,8 @@ const SECRET: u64 = 4_711;
 async fn paused_task(order: u64) -> u64 {
     let secret = SECRET + order;
     tractor::breakpoint!(order).await;
-    secret
+    let twice = 2 * secret;
+    twice - secret
 }
 
 #[tractor::rpc]
@@ -20,7 +21,8 @@ async fn paused_code(order: u64) -> u64 {
 fn plain(order: u64) -> u64 {
     let secret = SECRET + order;
     tractor::breakpoint_sync!(order);
-    secret
+    let twice = 2 * secret;
+    twice - secret
 }
 
 #[tractor::rpc]

@@ -109,19 +109,87 @@ fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
     if !has_gdb() {
         return;
     }
-    let mut screen = Screen::of("uncaptured_in_task");
+    let mut screen = Screen::of("uncaptured_in_panic");
     screen.prompt();
     open_gdb(&mut screen);
     // While the actor runs, nobody reads.
     screen.line("continue");
     screen.text("Continuing.");
-    screen.line("order");
+    screen.line("info");
     signal(screen.process("gdb"), Signal::Kill);
     screen.prompt_after(&["gdb was killed by signal 9"]);
     screen.line("c");
+    let next = screen.prompt_after(&["Crashed actor 'root'"]);
+    assert!(!next.contains("actor   "), "{next}");
+    screen.line("c");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+}
+
+/// The pause is over then, and so is the prompt.
+#[rstest]
+#[case::in_a_task("uncaptured_in_task", "next")]
+#[case::in_plain_code("uncaptured_in_plain_code", "step")]
+#[case::in_the_root("uncaptured_in_root", "n")]
+fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
+    if !has_gdb() {
+        return;
+    }
+    let mut screen = Screen::of(name);
+    screen.prompt();
+    screen.line("n");
+    screen.prompt_after(&["type `gdb`, and `next` there"]);
+    open_gdb(&mut screen);
+    screen.line(step);
+    screen.text("the pause is over");
+    screen.text("(gdb) ");
+    screen.line("p secret");
+    screen.text(SECRET);
+    screen.line("info line");
+    screen.text("uncaptured.rs");
+    screen.line("finish");
+    screen.text("Run till exit");
+    screen.text("(gdb) ");
+    screen.line("quit");
+    screen.text("(y or n)");
+    screen.line("y");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(!ended.tail.contains("order = 1"), "{ended:?}");
+    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+}
+
+#[test]
+fn a_task_that_ends_below_gdb_ends_gdb() {
+    if !has_gdb() {
+        return;
+    }
+    let mut screen = Screen::of("uncaptured_in_task");
+    screen.prompt();
+    open_gdb(&mut screen);
+    screen.line("continue");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+}
+
+#[test]
+fn a_task_goes_on_when_the_gdb_above_it_is_terminated() {
+    if !has_gdb() {
+        return;
+    }
+    let mut screen = Screen::of("uncaptured_in_task");
+    screen.prompt();
+    open_gdb(&mut screen);
+    screen.line("next");
+    screen.text("the pause is over");
+    screen.text("(gdb) ");
+    signal(screen.process("gdb"), Signal::Terminate);
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
     assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
 }
 
@@ -143,14 +211,18 @@ fn when_the_actor_is_killed_in_gdb_its_death_is_told_and_the_next_has_the_prompt
     assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
 }
 
-#[test]
-fn sigterm_ends_the_tree_although_gdb_has_the_terminal() {
+#[rstest]
+#[case::and_waits("p secret", SECRET)]
+#[case::and_does_not("continue", "Continuing.")]
+fn sigterm_ends_the_tree_although_gdb_has_the_terminal(#[case] command: &str, #[case] text: &str) {
     if !has_gdb() {
         return;
     }
-    let mut screen = Screen::of("uncaptured_in_task");
+    let mut screen = Screen::of("uncaptured_in_panic");
     screen.prompt();
     open_gdb(&mut screen);
+    screen.line(command);
+    screen.text(text);
     screen.signal(rexpect::process::Signal::SIGTERM);
     let ended = screen.end();
     assert!(
@@ -177,7 +249,7 @@ fn ctrl_c_in_gdb_is_for_gdb_alone() {
     if !has_gdb() {
         return;
     }
-    let mut screen = Screen::of("uncaptured_in_task");
+    let mut screen = Screen::of("uncaptured_in_panic");
     screen.prompt();
     open_gdb(&mut screen);
     for _ in 0..3 {
@@ -191,12 +263,14 @@ fn ctrl_c_in_gdb_is_for_gdb_alone() {
     screen.text("SIGINT");
     screen.text("(gdb) ");
     quit_gdb(&mut screen);
-    screen.line("order");
-    screen.prompt_after(&["order = 1"]);
+    screen.line("locals");
+    screen.prompt_after(&["Nothing was captured"]);
+    screen.line("c");
+    // Nothing but the panic is its end, and the root's.
+    screen.prompt_after(&["Crashed actor 'root'", "order 1 is not to be had"]);
     screen.line("c");
     let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
 }
 
 /// Fault 51: an actor at gdb is not killed for the time that its cancel takes.
@@ -267,4 +341,46 @@ fn without_right() -> Command {
     }
     // Only who has the right may drop it.
     program
+}
+
+#[test]
+fn ctrl_z_in_gdb_stops_the_root_as_well_until_the_shell_continues_both() {
+    if !has_gdb() {
+        return;
+    }
+    // A shell that looks after its jobs.
+    let program = program("debugged");
+    let mut shell = command("bash");
+    shell.args(["-m", "-c", r#""$0" "$1"; echo "it has $?"; fg"#]);
+    shell.arg(program.get_program());
+    let mut screen = Screen::run("uncaptured_in_task", shell);
+    screen.prompt();
+    open_gdb(&mut screen);
+    screen.control('z');
+    // SIGTSTP and 128.
+    screen.text("it has 148");
+    screen.line("p secret");
+    screen.text(SECRET);
+    quit_gdb(&mut screen);
+    screen.line("c");
+    screen.end();
+}
+
+/// Nobody would continue it.
+#[rstest]
+#[case::at_a_child("uncaptured_in_task")]
+#[case::at_the_root_itself("uncaptured_in_root")]
+fn ctrl_z_in_gdb_changes_nothing_where_no_shell_looks_after_the_root(#[case] name: &str) {
+    if !has_gdb() {
+        return;
+    }
+    let mut screen = Screen::of(name);
+    screen.prompt();
+    open_gdb(&mut screen);
+    screen.control('z');
+    screen.line("p secret");
+    screen.text(SECRET);
+    quit_gdb(&mut screen);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(0));
 }

@@ -23,7 +23,14 @@ pub(crate) struct Target {
     pub(crate) thread: Option<u32>,
     /// File and line of the pause.
     pub(crate) place: Option<(String, u32)>,
+    /// What lets the task go on while the debugger is there; `None` if nothing does.
+    pub(crate) gate: Option<Gate>,
 }
+
+/// A pipe of the paused process, by its descriptor there: the pause ends when a byte other than
+/// zero is written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gate(pub(crate) u32);
 
 /// How a native debugger is started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +123,7 @@ mod tests {
             pid: 12,
             thread: Some(13),
             place: Some(("src/main.rs".to_owned(), 8)),
+            gate: None,
         }
     }
 

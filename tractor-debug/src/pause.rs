@@ -151,8 +151,7 @@ async fn pause_in(scene: Box<Scene>, shield: bool) {
 #[doc(hidden)]
 pub fn paused_sync(scene: Option<Box<Scene>>) {
     let Some(scene) = scene else { return };
-    let stack = Stack::of_this_thread();
-    if block_on(converse(*scene, stack, false)) == Verdict::Quit {
+    if block_on(converse(*scene, Stack::Polled, false)) == Verdict::Quit {
         std::panic::resume_unwind(Box::new(DebuggerQuit));
     }
 }

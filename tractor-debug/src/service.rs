@@ -66,11 +66,8 @@ impl DebugService {
     /// A child of this actor has got a fatal signal, of which it will die with this error: opens a
     /// prompt for it, in its turn, and lets it go on to its end when that is over. Returns at once.
     pub fn serve_fatal(self: &Arc<Self>, child: &ActorId, error: Error, fatal: Fatal) {
-        let party = Party {
-            voice: Voice::Child(self.clone(), child.clone()),
-            world: Box::new(Stricken(fatal)),
-            stack: Stack::Parked(fatal.thread),
-        };
+        let voice = Voice::Child(self.clone(), child.clone());
+        let party = Party::for_child(voice, Stricken(fatal), Stack::Parked(fatal.thread));
         let scene = Scene {
             actor: child.clone(),
             pid: fatal.pid,

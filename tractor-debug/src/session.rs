@@ -5,16 +5,18 @@
 
 use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
 
+use futures::executor::block_on;
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, journal, scope};
 use tractor_ipc::codec;
 
-use crate::hand_over::{Stack, hand_over};
+use crate::hand_over::{Return, Stack, hand_over};
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::planted::planted;
-use crate::repl::{NativeKind, Repl, Step, World};
+use crate::repl::{Repl, Step, World};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
 use crate::this_actor::ThisActor;
@@ -42,7 +44,7 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
         log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
         return Verdict::Continue;
     }
-    converse_for(Party::here(stack), scene, shielded).await
+    converse_for(Party::here(stack, entered), scene, shielded).await
 }
 
 /// As [`converse`], for whoever that is.
@@ -80,14 +82,33 @@ pub(crate) struct Party {
     pub(crate) world: Box<dyn World + Send + Sync>,
     /// What a native debugger looks at.
     pub(crate) stack: Stack,
+    /// Of a prompt of this actor's own.
+    entered: Option<Entered>,
 }
 
 impl Party {
-    fn here(stack: Stack) -> Self {
+    fn here(stack: Stack, entered: Entered) -> Self {
         Self {
             voice: Voice::Here,
             world: Box::new(ThisActor),
             stack,
+            entered: Some(entered),
+        }
+    }
+}
+
+impl Party {
+    /// A child, of which this actor speaks in its stead.
+    pub(crate) fn for_child(
+        voice: Voice,
+        world: impl World + Send + Sync + 'static,
+        stack: Stack,
+    ) -> Self {
+        Self {
+            voice,
+            world: Box::new(world),
+            stack,
+            entered: None,
         }
     }
 }
@@ -154,6 +175,7 @@ struct Turn {
     stack: Stack,
     claim: Claim,
     lease: Lease,
+    _entered: Option<Entered>,
 }
 
 /// A request that stands until this is dropped.
@@ -206,6 +228,7 @@ impl Turn {
             voice,
             world,
             stack,
+            entered,
         } = party;
         let claim = Claim::new(actor, voice);
         let want = Ask::Want {
@@ -222,6 +245,7 @@ impl Turn {
                     stack,
                     claim,
                     lease,
+                    _entered: entered,
                 })
             }
             Answer::Refused(refusal) => Err(NoTurn::Refused(refusal)),
@@ -256,7 +280,15 @@ impl Turn {
                 Step::Kill => self.told(&Ask::Kill).await,
                 Step::Tree => self.told(&Ask::Tree).await,
                 Step::Queue => self.told(&Ask::Queue).await,
-                Step::Native(kind) => self.native(kind, repl.scene()).await,
+                Step::Native(kind) => {
+                    match hand_over(self.actor, self.lease, kind, repl.scene(), self.stack).await {
+                        Return::Left(answer) => text_of(answer),
+                        Return::Released(rest) => {
+                            self.keep_until(rest);
+                            return Verdict::Continue;
+                        }
+                    }
+                }
             };
         }
     }
@@ -266,9 +298,16 @@ impl Turn {
         text_of(ask(self.actor, question).await)
     }
 
-    /// Waits until a native debugger is left.
-    async fn native(&self, kind: NativeKind, scene: &Scene) -> String {
-        text_of(hand_over(self.actor, self.lease, kind, scene, self.stack).await)
+    /// Keeps the terminal until this is over, while the task goes on.
+    fn keep_until<T>(self, over: impl Future<Output = T> + Send + 'static) {
+        let keeper = thread::Builder::new().name("tractor-prompt".to_owned());
+        let kept = keeper.spawn(move || {
+            block_on(over);
+            drop(self);
+        });
+        if let Err(error) = kept {
+            log::error!("the native debugger ends at once: {error}");
+        }
     }
 }
 

@@ -16,16 +16,21 @@ pub(super) fn arguments(target: &Target) -> Vec<String> {
 const SELECT: &str = include_str!("select.py");
 
 fn variables(target: &Target) -> String {
-    let none = || "None".to_owned();
-    let thread = target.thread.map_or_else(none, |thread| thread.to_string());
-    let (file, line) = match &target.place {
-        Some((file, line)) => (literal(file), line.to_string()),
-        None => (none(), none()),
-    };
+    let number = |number: Option<u32>| number.map_or_else(none, |number| number.to_string());
+    let file = target.place.as_ref().map(|(file, _)| literal(file));
+    let line = target.place.as_ref().map(|(_, line)| *line);
     format!(
-        "pid, thread, file, line, cannot_attach = {}, {thread}, {file}, {line}, {CANNOT_ATTACH}\n",
-        target.pid
+        "pid, thread, gate = {}, {}, {}\nfile, line, cannot_attach = {}, {}, {CANNOT_ATTACH}\n",
+        target.pid,
+        number(target.thread),
+        number(target.gate.map(|gate| gate.0)),
+        file.unwrap_or_else(none),
+        number(line),
     )
+}
+
+fn none() -> String {
+    "None".to_owned()
 }
 
 /// A text that neither Python nor gdb's command line takes for anything else, whatever is in it.
@@ -44,6 +49,7 @@ fn literal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Gate;
     use super::*;
 
     #[test]
@@ -55,28 +61,28 @@ mod tests {
         assert!(literal.contains("a\\U00000027b\\U0000005c\\U0000000a"));
     }
 
+    fn target(thread: Option<u32>, gate: Option<u32>, file: Option<&str>) -> Target {
+        Target {
+            pid: 12,
+            thread,
+            place: file.map(|file| (file.to_owned(), 8)),
+            gate: gate.map(Gate),
+        }
+    }
+
     #[test]
     fn the_script_knows_its_target() {
-        let place = Some(("src/main.rs".to_owned(), 8));
-        let told = |thread, place| {
-            variables(&Target {
-                pid: 12,
-                thread,
-                place,
-            })
-        };
-        assert!(told(Some(13), place).ends_with(" = 12, 13, 'src/main.rs', 8, 57\n"));
-        assert!(told(None, None).ends_with(" = 12, None, None, None, 57\n"));
+        let all = variables(&target(Some(13), Some(7), Some("src/main.rs")));
+        assert!(all.contains("pid, thread, gate = 12, 13, 7\n"), "{all}");
+        assert!(all.contains("= 'src/main.rs', 8, 57\n"), "{all}");
+        let none = variables(&target(None, None, None));
+        assert!(none.contains("= 12, None, None\n"), "{none}");
+        assert!(none.contains("= None, None, 57\n"), "{none}");
     }
 
     #[test]
     fn the_script_is_one_line_of_a_command() {
-        let target = Target {
-            pid: 12,
-            thread: None,
-            place: None,
-        };
-        let arguments = arguments(&target);
+        let arguments = arguments(&target(None, None, None));
         assert!(arguments.iter().all(|it| !it.contains('\n')));
         assert!(
             arguments[2].starts_with("python exec('pid"),

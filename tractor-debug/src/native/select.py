@@ -1,5 +1,12 @@
-# What gdb does first. It is given `pid`, `thread`, `file` and `line`, the last three may be None.
+# What gdb does first. It is told `pid`, `thread`, `gate`, `file` and `line`; all but the first may
+# be None.
+import os
+import signal
+
 import gdb
+
+# Where the task goes on when its pause is over.
+tractor_pc = None
 
 
 def attach():
@@ -55,17 +62,44 @@ def find_struck():
     return None
 
 
+# Ends the pause, when the process runs again. A step begins where the task's own code goes on.
+def tractor_release(is_step):
+    global gate
+    selected = gdb.selected_thread()
+    if gate is None or (is_step and (selected is None or selected.ptid[1] != thread)):
+        return
+    if is_step and tractor_pc is None:
+        raise gdb.GdbError("where the task goes on is not known: `break` and `continue`")
+    with open("/proc/%d/fd/%d" % (pid, gate), "wb", buffering=0) as pipe:
+        pipe.write(b"r")
+    gate = None
+    print("the pause is over: when gdb is left the program goes on")
+    if is_step:
+        gdb.execute("tbreak *%#x thread %d" % (tractor_pc, selected.num), to_string=True)
+        gdb.execute("continue")
+        if gdb.selected_frame().pc() != tractor_pc:
+            raise gdb.GdbError("it has stopped elsewhere")
+
+
 def begin():
+    global tractor_pc
+    # The root would have to take the terminal back, and stands still.
+    if pid == os.getppid():
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     attach()
     if thread is None or not select_thread():
         return
     try:
         best = find_frame() if file is not None else find_struck()
     except (gdb.error, KeyboardInterrupt) as error:
-        print("the frame of the task was not found: %s" % (error or "interrupted"))
+        print("the frame of the task was not found: %s" % (str(error) or "interrupted"))
         best = None
     if best is not None:
         best.select()
+        tractor_pc = best.pc()
+    for name in ("next", "step", "until", "advance", "finish", "continue"):
+        release = "python tractor_release(%s)" % (name != "continue")
+        gdb.execute("define hook-%s\n%s\nend" % (name, release), to_string=True)
     gdb.execute("frame")
 
 

@@ -113,11 +113,7 @@ impl Device {
     pub(super) fn restore(&self) {
         let Some(saved) = &self.saved else { return };
         self.set(|| {
-            match tcsetpgrp(&self.fd, self.ours) {
-                // Without job control there are settings all the same.
-                Ok(()) | Err(Errno::NOTTY) => {}
-                Err(error) => return Err(error),
-            }
+            self.set_foreground(self.ours)?;
             tcsetattr(&self.fd, OptionalActions::Now, saved)
         });
     }
@@ -125,6 +121,24 @@ impl Device {
     /// From now on this process group may have the foreground, and `None` of them may.
     pub(super) fn lend(&mut self, group: Option<u32>) {
         self.lent = group.and_then(|group| Pid::from_raw(group.try_into().ok()?));
+    }
+
+    /// Gives the foreground to this process group, unless somebody else has it. Tells whether.
+    pub(super) fn give(&self, group: u32) -> bool {
+        let group = group.try_into().ok().and_then(Pid::from_raw);
+        let (true, Some(group)) = (self.is_ours(), group) else {
+            return false;
+        };
+        self.set(|| self.set_foreground(group));
+        true
+    }
+
+    fn set_foreground(&self, group: Pid) -> Result<(), Errno> {
+        match tcsetpgrp(&self.fd, group) {
+            // Without job control nobody has it.
+            Ok(()) | Err(Errno::NOTTY) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Discards what was typed and not read.

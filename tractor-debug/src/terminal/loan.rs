@@ -4,8 +4,11 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use tractor_core::process::{ExitStatus, Process, Program, SpawnSpec, StdioSpec, spawn_blocking};
+use tractor_core::process::{
+    ExitStatus, Process, Program, Signal, SpawnSpec, StdioSpec, spawn_blocking,
+};
 
 use super::Settings;
 use super::device::Device;
@@ -62,6 +65,18 @@ impl Loan {
         self.process.pid()
     }
 
+    /// Whether a signal has stopped it.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.process.state() == Some('T')
+    }
+
+    /// Lets it go on after that.
+    pub(super) fn go_on(&self) {
+        if let Err(error) = self.process.signal_group(Signal::Continue) {
+            log::warn!("{NAME} cannot be continued: {error}");
+        }
+    }
+
     /// How it went, if it is over. All of its process group is gone then.
     pub(super) fn outcome(&mut self) -> Option<Outcome> {
         self.process.has_exited().then(|| {
@@ -81,8 +96,17 @@ impl Loan {
         })
     }
 
-    /// Kills it with its process group and waits until it is gone. What it had stopped goes on.
+    /// Ends it with its process group and waits until it is gone.
+    ///
+    /// It is asked first: then it takes its breakpoints out, and what it has stopped goes on as if
+    /// nothing had been. To a process whose debugger is killed the system gives the trap that was
+    /// its last step, of which it dies.
     pub(super) fn end(self) {
+        let asked = self.process.signal_group(Signal::Terminate);
+        let ended = asked.and_then(|()| self.process.wait_exited(Some(ASKED_WITHIN)));
+        if let Err(error) = ended {
+            log::warn!("{NAME} cannot be asked to end: {error}");
+        }
         end(&self.process, NAME);
     }
 }
@@ -92,6 +116,9 @@ impl AsFd for Loan {
         self.process.as_fd()
     }
 }
+
+/// How long it may take to let its process go; it is a matter of milliseconds.
+const ASKED_WITHIN: Duration = Duration::from_millis(500);
 
 /// What the log calls it.
 const NAME: &str = "the native debugger";

@@ -181,13 +181,14 @@ impl Owner {
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
         }
-        let mut limit = None;
+        let mut limit = self.lent.as_ref().map(|_| lending::LOOK_EVERY);
         if let Some(output) = &self.output {
             fds.push(PollFd::new(output.pty.resized(), PollFlags::IN));
             if self.takes_output() {
                 fds.push(PollFd::new(&output.pty, PollFlags::IN));
             }
-            limit = output.patience(Instant::now());
+            let patience = output.patience(Instant::now());
+            limit = limit.into_iter().chain(patience).min();
         }
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(&mut fds, limit.as_ref()) {

@@ -1,10 +1,14 @@
 //! Giving the terminal to a native debugger, and taking it back.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::process as sys;
 
 use super::{Owner, tell};
 use crate::lock::Lease;
 use crate::native::{Launch, Outcome};
+use crate::terminal::device::Device;
 use crate::terminal::loan::Loan;
 
 /// A native debugger that is asked for.
@@ -20,11 +24,34 @@ pub(super) struct Lent {
     loan: Loan,
     lease: Lease,
     done: Box<dyn FnOnce(Outcome) + Send>,
+    /// Whether it was stopped, and the terminal taken from it for that.
+    is_suspended: bool,
 }
+
+/// How often it is looked whether a native debugger is stopped, of which nothing tells.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl AsFd for Lent {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.loan.as_fd()
+    }
+}
+
+impl Lent {
+    /// Ctrl-Z has stopped it alone. This process group is stopped as well, for whoever looks after
+    /// that. When it goes on and has the foreground, or in a group that nobody looks after at once,
+    /// the debugger goes on too.
+    fn follow_stops(&mut self, device: &Device) {
+        let is_stopped = self.loan.is_stopped();
+        if !is_stopped {
+            self.is_suspended = false;
+        } else if !self.is_suspended {
+            self.is_suspended = true;
+            device.restore();
+            stop_group();
+        } else if device.give(self.loan.group()) {
+            self.loan.go_on();
+        }
     }
 }
 
@@ -45,13 +72,18 @@ impl Owner {
         match Loan::start(&self.settings, &self.device, &launch) {
             Ok(loan) => {
                 self.device.lend(Some(loan.group()));
-                self.lent = Some(Lent { loan, lease, done });
+                self.lent = Some(Lent {
+                    loan,
+                    lease,
+                    done,
+                    is_suspended: false,
+                });
             }
             Err(error) => tell(|| done(Outcome::NotStarted(error.to_string()))),
         }
     }
 
-    /// Notices its end.
+    /// Notices its end, and Ctrl-Z.
     pub(super) fn look_after_loan(&mut self) {
         let outcome = self.lent.as_mut().and_then(|lent| lent.loan.outcome());
         if let Some(outcome) = outcome
@@ -59,6 +91,9 @@ impl Owner {
         {
             self.take_back();
             tell(|| (lent.done)(outcome));
+        }
+        if let Some(lent) = &mut self.lent {
+            lent.follow_stops(&self.device);
         }
     }
 
@@ -79,5 +114,12 @@ impl Owner {
         self.device.discard_input();
         self.device.lend(None);
         self.show_unsaid();
+    }
+}
+
+/// Stops this process group, as Ctrl-Z does at every other time.
+fn stop_group() {
+    if let Err(error) = sys::kill_current_process_group(sys::Signal::TSTP) {
+        log::warn!("the processes of this terminal cannot be stopped: {error}");
     }
 }
