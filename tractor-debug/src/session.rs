@@ -3,6 +3,7 @@
 //! The actor asks for the terminal, and once it has it, again and again for a line, with the text
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tractor_core::services::ServiceId;
@@ -96,12 +97,9 @@ fn summary(repl: &Repl) -> String {
 }
 
 /// The report in a prompt's stead.
-#[expect(
-    clippy::print_stderr,
-    reason = "without a terminal this is where a prompt's text goes"
-)]
 fn print(repl: &Repl, reason: &str) {
-    eprintln!("{}\n{reason}; going on", repl.opening());
+    // Where it cannot be written, on a full disk for one, nobody is told; the program goes on.
+    let _ = writeln!(io::stderr(), "{}\n{reason}; going on", repl.opening());
 }
 
 /// Counts the prompts of this actor; holds how many there were before.
