@@ -13,11 +13,19 @@ mod screen;
 // Prompts in the root.
 mod root;
 
-// Prompts in actors below it, and in turn.
+// Prompts in actors below it, in both, and in turn.
+mod root_and_child;
 mod subactors;
+mod turns;
+
+// Actors that cannot be reached.
+mod cut_off;
 
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
+
+// What cannot be written.
+mod shortage;
 
 // What becomes of prompts where there is no terminal.
 mod without;

@@ -1,22 +1,33 @@
-//! [`Screen`]: a program in a terminal of its own.
+//! [`Screen`]: a program in a terminal of its own, with checks at its end.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
+use rustix::termios::{LocalModes, Termios, tcgetattr};
 
 use crate::support::{PATIENCE, Scratch, marked, program, scratch};
 
 /// Before every prompt.
 const PROMPT: &str = r"\(tdb@[^)]+\) ";
+/// What every third Ctrl-C in a row is answered with.
+const HINT: &str = "`kill` ends the tree";
+/// After so many it has come, also if prompts that were only drawn again counted as answers.
+const INTERRUPTS_MAX: usize = 30;
 
 /// A program in a terminal of its own, with what it leaves in a directory of its own.
 pub(crate) struct Screen {
     session: PtySession,
     place: Scratch,
     seen: String,
+    typed: Vec<String>,
+    interrupts: bool,
+    keeps_history: bool,
 }
 
 /// How the program ended.
@@ -30,15 +41,22 @@ pub(crate) struct Ended {
 impl Screen {
     /// Starts the program of this name.
     pub(crate) fn of(name: &str) -> Self {
+        Self::with(name, |_, _| {})
+    }
+
+    /// The same, of a command that is changed before it starts; its directory is given too.
+    pub(crate) fn with(name: &str, change: impl FnOnce(&mut Command, &Path)) -> Self {
         let place = scratch();
         let mut command = program("debugged");
         command
             .arg(name)
             .env("TRACTOR_TEST_RUN", place.as_ref())
+            .env("DEBUGGING_MOMENTS", place.as_ref())
             .env("XDG_RUNTIME_DIR", place.as_ref())
             .env("XDG_STATE_HOME", place.as_ref())
             .env("TERM", "xterm")
             .env("RUST_BACKTRACE", "0");
+        change(&mut command, place.as_ref());
         let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
         let options = Options::new()
             .timeout_ms(Some(patience))
@@ -48,7 +66,22 @@ impl Screen {
             session,
             place,
             seen: String::new(),
+            typed: Vec::new(),
+            interrupts: false,
+            keeps_history: true,
         }
+    }
+
+    /// Whether Ctrl-C is pressed three times at every prompt, which must change nothing.
+    pub(crate) fn interrupted(mut self, interrupts: bool) -> Self {
+        self.interrupts = interrupts;
+        self
+    }
+
+    /// Its history cannot be kept, and is not looked at.
+    pub(crate) fn without_history(mut self) -> Self {
+        self.keeps_history = false;
+        self
     }
 
     /// Sends its root a signal.
@@ -64,26 +97,62 @@ impl Screen {
         self.place.as_ref()
     }
 
-    /// Waits for the next prompt, and gives what has appeared since the last one.
+    /// Has the moment of this name come for the program.
+    pub(crate) fn moment(&self, name: &str) {
+        File::create(self.place().join(name)).expect("the directory is its own");
+    }
+
+    /// All of its processes.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        marked(&format!("TRACTOR_TEST_RUN={}", self.place().display()))
+    }
+
+    /// Waits for the next prompt, and gives what has appeared since the last one. It may be the
+    /// same one that is drawn again, with what somebody had to say above it.
     #[track_caller]
     pub(crate) fn prompt(&mut self) -> String {
+        self.prompt_after(&[])
+    }
+
+    /// Waits until all of these texts have appeared since the last prompt that was waited for, and
+    /// then a prompt, and gives all that has.
+    #[track_caller]
+    pub(crate) fn prompt_after(&mut self, texts: &[&str]) -> String {
+        let mut text = self.next_prompt("", texts);
+        while texts.iter().any(|wanted| !text.contains(wanted)) {
+            text += &self.next_prompt(&text, texts);
+        }
+        if self.interrupts {
+            self.interrupt();
+        }
+        text
+    }
+
+    #[track_caller]
+    fn next_prompt(&mut self, so_far: &str, wanted: &[&str]) -> String {
         match self.session.exp_regex(PROMPT) {
             Ok((text, prompt)) => {
                 self.seen.push_str(&format!("{text}{prompt}"));
-                text
+                text + &prompt
             }
-            Err(error) => panic!("no prompt came: {error}\nbefore that:\n{}", self.seen),
+            Err(error) => panic!(
+                "no prompt came with {wanted:?} before it: {error}\nsince the last:\n{so_far}\n\
+                 before that:\n{}",
+                self.seen
+            ),
         }
     }
 
-    /// Waits for the next prompt, before which all of these texts have appeared since the last one.
+    /// Presses Ctrl-C until the third is answered with the hint, each with the prompt again.
     #[track_caller]
-    pub(crate) fn prompt_after(&mut self, texts: &[&str]) -> String {
-        let seen = self.prompt();
-        for text in texts {
-            assert!(seen.contains(text), "no {text:?} in:\n{seen}");
+    fn interrupt(&mut self) {
+        for _ in 0..INTERRUPTS_MAX {
+            self.control('c');
+            if self.next_prompt("", &[]).contains(HINT) {
+                return;
+            }
         }
-        seen
+        panic!("Ctrl-C is not heard:\n{}", self.seen);
     }
 
     /// Waits for a text.
@@ -95,9 +164,28 @@ impl Screen {
         }
     }
 
+    /// Asks at the prompt who waits, until the actor of this name does.
+    #[track_caller]
+    pub(crate) fn until_waiting(&mut self, actor: &str) {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            self.line("queue");
+            let queue = self.prompt_after(&["has it:"]);
+            let mut waiting = queue.split("waits: ").skip(1);
+            let named = format!("'{actor}'");
+            if waiting.any(|line| line.trim_start().starts_with(&named)) {
+                return;
+            }
+        }
+        panic!("{actor} does not wait:\n{}", self.seen);
+    }
+
     /// Types a line.
     pub(crate) fn line(&mut self, line: &str) {
         self.keys(&format!("{line}\r"));
+        if self.typed.last().is_none_or(|last| last != line) {
+            self.typed.push(line.to_owned());
+        }
     }
 
     /// Types keys.
@@ -111,7 +199,8 @@ impl Screen {
         self.session.send_control(letter).expect("it reads");
     }
 
-    /// Waits for the program's end, and checks that nothing of it is left.
+    /// Waits for the program's end, and checks that nothing of it is left, that the terminal is as
+    /// it was, and that what was typed is kept.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ended {
         let tail = match self.session.exp_eof() {
@@ -119,20 +208,60 @@ impl Screen {
             Err(error) => panic!("it did not end: {error}\nbefore that:\n{}", self.seen),
         };
         let status = self.session.process().wait().expect("nobody else waits");
-        let mark = format!("TRACTOR_TEST_RUN={}", self.place.as_ref().display());
+        self.check_processes();
+        self.check_settings();
+        if self.keeps_history {
+            self.check_history();
+        }
+        Ended { status, tail }
+    }
+
+    #[track_caller]
+    fn check_processes(&self) {
         let begun = Instant::now();
-        let mut left = marked(&mark);
+        let mut left = self.processes();
         // Their ends are under way, and nothing tells of the last one's.
         while !left.is_empty() && begun.elapsed() < PATIENCE {
             std::thread::yield_now();
-            left = marked(&mark);
+            left = self.processes();
         }
         assert!(
             left.is_empty(),
             "left: {left:?}; its output:\n{}",
             self.seen
         );
-        Ended { status, tail }
+    }
+
+    #[track_caller]
+    fn check_settings(&self) {
+        let terminal = self.session.process().get_file_handle();
+        let found = tcgetattr(terminal.expect("a descriptor is free"));
+        let found = settings(&found.expect("it is a terminal"));
+        assert_eq!(
+            found,
+            settings_before(),
+            "the terminal is not as it was after:\n{}",
+            self.seen
+        );
+    }
+
+    #[track_caller]
+    fn check_history(&self) {
+        if self.typed.is_empty() {
+            return;
+        }
+        let path = self.history();
+        let kept = fs::read_to_string(&path).expect("what was typed is kept");
+        assert!(kept.ends_with('\n'), "the last line is whole:\n{kept}");
+        let lines: Vec<_> = kept.lines().collect();
+        assert_eq!(lines, self.typed, "all that was typed, and in order");
+        let mode = fs::metadata(&path).map(|it| it.permissions().mode());
+        assert_eq!(mode.expect("it was there") & 0o777, 0o600);
+    }
+
+    /// Where what was typed is kept.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.place().join("tractor/history")
     }
 }
 
@@ -144,4 +273,30 @@ impl Ended {
             _ => None,
         }
     }
+
+    /// The signal that it died of, if it did.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        match self.status {
+            WaitStatus::Signaled(_, signal, _) => Some(signal),
+            _ => None,
+        }
+    }
+}
+
+/// The settings of a terminal of these tests before a program has it: as the system makes it, and
+/// without echo.
+fn settings_before() -> String {
+    let fresh = File::options().read(true).write(true).open("/dev/ptmx");
+    let fresh = tcgetattr(fresh.expect("a terminal is free"));
+    let mut fresh = fresh.expect("it is a terminal");
+    fresh.local_modes.remove(LocalModes::ECHO);
+    settings(&fresh)
+}
+
+/// All of them, to be compared and shown.
+fn settings(of: &Termios) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        of.input_modes, of.output_modes, of.control_modes, of.local_modes, of.special_codes
+    )
 }
