@@ -1,6 +1,7 @@
-//! [`Holds`]: which requests for the terminal came up through which child.
+//! [`Holds`]: which requests for the terminal came up through which child, and which are the
+//! actor's own.
 //!
-//! Pure. While a child's count is not zero its way down stands still: somebody below it is at a
+//! Pure. The actor's own count as if it were a child of its own. While a child's count is not zero its way down stands still: somebody below it is at a
 //! prompt, or waits for one, and must not be killed for the passing of time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use tractor_ipc::ActorId;
 
 use crate::lock::RequestId;
 
-/// The holds of one actor's children.
+/// The holds of one actor and its children.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Holds {
     by_child: BTreeMap<ActorId, BTreeSet<RequestId>>,
@@ -31,6 +32,11 @@ impl Holds {
             self.by_child.remove(child);
         }
         count
+    }
+
+    /// Whether nobody here or below is at a prompt or waits for one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_child.is_empty()
     }
 
     /// The link to a child is gone: nobody can take back what came through it. Gives that.
@@ -69,7 +75,9 @@ mod tests {
         assert_eq!(holds.release(&a, &request(1)), None, "taken back already");
         assert_eq!(holds.release(&b, &request(2)), None, "it came another way");
         assert_eq!(holds.release(&a, &request(2)), Some(0));
+        assert!(!holds.is_empty());
         assert!(holds.lost(&a).is_empty() && holds.lost(&b).len() == 1);
+        assert!(holds.is_empty());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! [`DebugService`]: what every actor does for the debugger, whether it is debugged or not: it
 //! counts who below it wants the terminal, and passes that on.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 use tractor_core::current_actor;
 use tractor_core::io::link::Link;
@@ -20,6 +22,8 @@ type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
 /// What every actor does for the debugger.
 pub struct DebugService {
     holds: Mutex<Holds>,
+    /// Woken when there are holds and were none, or the other way round.
+    wakers: Mutex<Vec<Waker>>,
     on_hold: OnHold,
     /// In the root only.
     desk: Option<Arc<Desk>>,
@@ -35,6 +39,7 @@ impl DebugService {
     ) -> Arc<Self> {
         Arc::new(Self {
             holds: Mutex::default(),
+            wakers: Mutex::default(),
             on_hold: Box::new(on_hold),
             desk,
         })
@@ -43,9 +48,36 @@ impl DebugService {
     /// The link to a child is gone: what came up through it is taken back on its behalf.
     pub fn child_lost(&self, child: &ActorId) {
         let lost = self.holds().lost(child);
+        self.wake();
         for request in lost {
             report(&Report::Release(request));
         }
+    }
+
+    /// Waits until somebody here or below is at a prompt or waits for one, or until nobody is.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel-safe.
+    pub async fn until_held(&self, held: bool) {
+        poll_fn(|cx| {
+            // Entered first: a change after the look finds it.
+            self.wakers().push(cx.waker().clone());
+            if self.holds().is_empty() == held {
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn wake(&self) {
+        let wakers = std::mem::take(&mut *self.wakers());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds(&self) -> MutexGuard<'_, Holds> {
@@ -54,14 +86,14 @@ impl DebugService {
     }
 
     fn heard(&self, child: Option<&ActorId>, report: Report) {
-        let count = child.and_then(|child| match &report {
-            Report::Hold(request) => Some((child, self.holds().hold(child, request.clone()))),
-            Report::Release(request) => {
-                let count = self.holds().release(child, request)?;
-                Some((child, count))
-            }
-        });
-        if let Some((child, count)) = count {
+        let (Report::Hold(request) | Report::Release(request)) = &report;
+        let through = child.unwrap_or(&request.actor);
+        let count = match &report {
+            Report::Hold(request) => Some(self.holds().hold(through, request.clone())),
+            Report::Release(request) => self.holds().release(through, request),
+        };
+        self.wake();
+        if let (Some(child), Some(count)) = (child, count) {
             (self.on_hold)(child, count);
         }
         let Some(desk) = &self.desk else { return };

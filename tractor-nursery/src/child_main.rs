@@ -1,9 +1,11 @@
 //! What a child process does from its first act to its exit.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use tractor_core::actor::Identity;
 use tractor_core::io as engine;
 use tractor_core::io::link::{Link, LinkOwner};
@@ -12,14 +14,14 @@ use tractor_core::process::{self, Boot, build_id};
 use tractor_core::timer::{self, Timer};
 use tractor_core::{
     Actor, CancelReason, Cancellation, Ending, Error, current_actor, exports, fault, runtime_vars,
-    scope, stop,
+    stop,
 };
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
 
 use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
-use crate::{runtime, signals};
+use crate::{debugger, runtime, signals};
 
 /// The exit code of a child that could not become an actor.
 const BOOT_FAILED: i32 = 70;
@@ -145,13 +147,15 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
         };
         Tree::report(actor, &report);
         // Everybody was told to end when the actor was; what does not end in time is the business
-        // of whoever told us.
-        let within = remaining.min(Duration::from_secs(3600));
-        let cleaned = scope::timeout(within, async {
+        // of whoever told us. As it is for them, time stands still while somebody is at a prompt.
+        let cleaned = pin!(async {
             runtime::everybody_gone().await;
             runtime::tasks_ended().await;
         });
-        if cleaned.await.is_err() {
+        let late = pin!(debugger::passed_unheld(
+            remaining.min(Duration::from_secs(3600))
+        ));
+        if let Either::Right(_) = select(cleaned, late).await {
             log::warn!("the actor leaves although not everything in it has ended");
         }
     });

@@ -3,10 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tractor_core::runtime_vars::{self, runtime_var};
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, CancelReason, Cancellation, Error};
+use tractor_core::{Actor, CancelReason, Cancellation, Error, scope};
 use tractor_debug::{DebugService, Desk, Settings};
 use tractor_ipc::ActorId;
 
@@ -93,6 +94,21 @@ pub(crate) fn close() {
 /// Whether a SIGINT of the root was for a prompt.
 pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
+}
+
+/// Waits until so much time has passed, in one piece, in which nobody here or below was at a prompt
+/// or waited for one.
+pub(crate) async fn passed_unheld(time: Duration) {
+    let Some(Debugger { service, .. }) = DEBUGGER.get() else {
+        return;
+    };
+    loop {
+        service.until_held(false).await;
+        let held_again = scope::timeout(time, service.until_held(true));
+        if held_again.await.is_err() {
+            return;
+        }
+    }
 }
 
 fn desk() -> Option<&'static Arc<Desk>> {

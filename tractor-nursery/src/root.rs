@@ -1,10 +1,12 @@
 //! [`run`]: the root of a tree, from its first actor to the last one reaped.
 
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use tractor_core::actor::{AlreadyAnActor, Identity};
 use tractor_core::io as engine;
 use tractor_core::io::gather::Gathering;
@@ -159,8 +161,9 @@ impl Root {
         rt::block_on(async {
             runtime::everybody_gone().await;
             // A function of ours that another actor called and that blocks must not keep us.
-            let ended = scope::timeout(CANCEL_WITHIN, runtime::tasks_ended());
-            if ended.await.is_err() {
+            let ended = pin!(runtime::tasks_ended());
+            let late = pin!(debugger::passed_unheld(CANCEL_WITHIN));
+            if let Either::Right(_) = select(ended, late).await {
                 log::warn!("the root leaves although not every call in it has ended");
             }
             // Their clean-up may have started others.
