@@ -12,7 +12,7 @@ mod branches;
 mod breaks;
 mod errors;
 mod links;
-mod moments;
+pub(crate) mod moments;
 
 type Main = fn() -> tractor::Result<()>;
 

@@ -7,7 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-// A program in a terminal.
+// A program in a terminal, and what appears there.
+mod output;
 mod screen;
 
 // Prompts in the root.
@@ -18,8 +19,10 @@ mod root_and_child;
 mod subactors;
 mod turns;
 
-// Actors that cannot be reached.
+// Actors that cannot be reached, who waits, and ends of trees.
 mod cut_off;
+mod ends;
+mod queueing;
 
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;

@@ -1,20 +1,18 @@
 //! [`Screen`]: a program in a terminal of its own, with checks at its end.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use rexpect::process::{Signal, WaitStatus};
-use rexpect::reader::Options;
-use rexpect::session::{PtySession, spawn_with_options};
+use rexpect::process::{PtyProcess, Signal, WaitStatus};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 
+use crate::output::{Missing, Output};
 use crate::support::{PATIENCE, Scratch, marked, program, scratch};
 
-/// Before every prompt.
-const PROMPT: &str = r"\(tdb@[^)]+\) ";
 /// What every third Ctrl-C in a row is answered with.
 const HINT: &str = "`kill` ends the tree";
 /// After so many it has come, also if prompts that were only drawn again counted as answers.
@@ -22,7 +20,9 @@ const INTERRUPTS_MAX: usize = 30;
 
 /// A program in a terminal of its own, with what it leaves in a directory of its own.
 pub(crate) struct Screen {
-    session: PtySession,
+    process: PtyProcess,
+    terminal: File,
+    output: Output,
     place: Scratch,
     seen: String,
     typed: Vec<String>,
@@ -57,13 +57,12 @@ impl Screen {
             .env("TERM", "xterm")
             .env("RUST_BACKTRACE", "0");
         change(&mut command, place.as_ref());
-        let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
-        let options = Options::new()
-            .timeout_ms(Some(patience))
-            .strip_ansi_escape_codes(true);
-        let session = spawn_with_options(command, options).expect("a terminal is free");
+        let process = PtyProcess::new(command).expect("a terminal is free");
+        let end = || process.get_file_handle().expect("a descriptor is free");
         Self {
-            session,
+            terminal: end(),
+            output: Output::of(end()),
+            process,
             place,
             seen: String::new(),
             typed: Vec::new(),
@@ -86,10 +85,7 @@ impl Screen {
 
     /// Sends its root a signal.
     pub(crate) fn signal(&mut self, signal: Signal) {
-        self.session
-            .process_mut()
-            .signal(signal)
-            .expect("it is there");
+        self.process.signal(signal).expect("it is there");
     }
 
     /// Where it leaves things.
@@ -130,16 +126,15 @@ impl Screen {
 
     #[track_caller]
     fn next_prompt(&mut self, so_far: &str, wanted: &[&str]) -> String {
-        match self.session.exp_regex(PROMPT) {
+        match self.output.prompt() {
             Ok((text, prompt)) => {
                 self.seen.push_str(&format!("{text}{prompt}"));
                 text + &prompt
             }
-            Err(error) => panic!(
-                "no prompt came with {wanted:?} before it: {error}\nsince the last:\n{so_far}\n\
-                 before that:\n{}",
-                self.seen
-            ),
+            Err(missing) => {
+                let what = format!("prompt with {wanted:?} above it but {so_far:?}");
+                self.fail(&what, &missing)
+            }
         }
     }
 
@@ -158,10 +153,18 @@ impl Screen {
     /// Waits for a text.
     #[track_caller]
     pub(crate) fn text(&mut self, text: &str) {
-        match self.session.exp_string(text) {
-            Ok(before) => self.seen.push_str(&format!("{before}{text}")),
-            Err(error) => panic!("no {text:?} came: {error}\nbefore that:\n{}", self.seen),
+        match self.output.text(text) {
+            Ok((before, text)) => self.seen.push_str(&(before + &text)),
+            Err(missing) => self.fail(text, &missing),
         }
+    }
+
+    #[track_caller]
+    fn fail(&self, what: &str, missing: &Missing) -> ! {
+        let Missing { is_over, instead } = missing;
+        let seen = &self.seen;
+        let place = self.place().display();
+        panic!("no {what} came (over: {is_over}), but {instead:?}, in {place}; before:\n{seen}")
     }
 
     /// Asks at the prompt who waits, until the actor of this name does.
@@ -190,24 +193,39 @@ impl Screen {
 
     /// Types keys.
     pub(crate) fn keys(&mut self, keys: &str) {
-        self.session.send(keys).expect("it reads");
-        self.session.flush().expect("it reads");
+        self.terminal.write_all(keys.as_bytes()).expect("it reads");
     }
 
     /// Types Ctrl and a letter.
     pub(crate) fn control(&mut self, letter: char) {
-        self.session.send_control(letter).expect("it reads");
+        let key = u8::try_from(letter).expect("it is a letter") & 0x1f;
+        self.terminal.write_all(&[key]).expect("it reads");
+    }
+
+    /// Quits every prompt until the program ends, and then does as [`end`](Self::end).
+    #[track_caller]
+    pub(crate) fn quit(mut self) -> Ended {
+        loop {
+            match self.output.prompt() {
+                Ok((text, prompt)) => {
+                    self.seen.push_str(&(text + &prompt));
+                    self.line("q");
+                }
+                Err(missing) if missing.is_over => return self.end(),
+                Err(missing) => self.fail("end", &missing),
+            }
+        }
     }
 
     /// Waits for the program's end, and checks that nothing of it is left, that the terminal is as
     /// it was, and that what was typed is kept.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ended {
-        let tail = match self.session.exp_eof() {
+        let tail = match self.output.rest() {
             Ok(tail) => tail,
-            Err(error) => panic!("it did not end: {error}\nbefore that:\n{}", self.seen),
+            Err(missing) => self.fail("end", &missing),
         };
-        let status = self.session.process().wait().expect("nobody else waits");
+        let status = self.process.wait().expect("nobody else waits");
         self.check_processes();
         self.check_settings();
         if self.keeps_history {
@@ -234,8 +252,7 @@ impl Screen {
 
     #[track_caller]
     fn check_settings(&self) {
-        let terminal = self.session.process().get_file_handle();
-        let found = tcgetattr(terminal.expect("a descriptor is free"));
+        let found = tcgetattr(&self.terminal);
         let found = settings(&found.expect("it is a terminal"));
         assert_eq!(
             found,
