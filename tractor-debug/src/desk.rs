@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tractor_core::journal;
 use tractor_core::services::Responder;
@@ -32,14 +32,55 @@ pub struct Desk {
     screen: Mutex<Screen>,
     tree: Box<dyn Tree>,
     begun: Instant,
+    now: Now,
     state: Mutex<State>,
 }
 
+/// Tells the time since the desk was made.
+pub(crate) type Now = Box<dyn Fn() -> Duration + Send + Sync>;
+
 /// The terminal, which is not touched before somebody wants it.
-enum Screen {
+pub(crate) enum Screen {
     Closed(Settings),
-    Open(Arc<Terminal>),
+    Open(Arc<dyn Front>),
     Missing,
+}
+
+/// What the desk asks of a terminal. Nothing of it waits.
+pub(crate) trait Front: Send + Sync {
+    /// Shows a line of the runtime.
+    fn say(&self, line: String);
+    /// SIGINT has come.
+    fn interrupted(&self);
+    /// Reads a line under a lease.
+    fn read(&self, lease: Lease, shown: Shown, done: Box<dyn FnOnce(Read) + Send>);
+    /// Ends what is read under a lease, and is done when the terminal is as it was.
+    fn reclaim(&self, lease: Lease, done: Box<dyn FnOnce() + Send>);
+}
+
+/// What is shown where a line is read.
+pub(crate) struct Shown {
+    text: String,
+    prompt: String,
+    words: Vec<String>,
+}
+
+impl Front for Terminal {
+    fn say(&self, line: String) {
+        self.say(line);
+    }
+
+    fn interrupted(&self) {
+        self.interrupted();
+    }
+
+    fn read(&self, lease: Lease, shown: Shown, done: Box<dyn FnOnce(Read) + Send>) {
+        self.read(lease, shown.text, shown.prompt, shown.words, done);
+    }
+
+    fn reclaim(&self, lease: Lease, done: Box<dyn FnOnce() + Send>) {
+        self.reclaim(lease, done);
+    }
 }
 
 struct State {
@@ -65,11 +106,19 @@ impl Desk {
     /// Makes it. The terminal is opened when somebody wants it; if there is none, every request is
     /// refused, and whoever asks prints a report instead.
     pub fn new(tree: impl Tree, settings: Settings) -> Arc<Self> {
+        let begun = Instant::now();
+        let now = Box::new(move || begun.elapsed());
+        Self::with(Box::new(tree), Screen::Closed(settings), now)
+    }
+
+    /// Makes one with a screen and a clock of the caller's.
+    pub(crate) fn with(tree: Box<dyn Tree>, screen: Screen, now: Now) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            screen: Mutex::new(Screen::Closed(settings)),
-            tree: Box::new(tree),
+            screen: Mutex::new(screen),
+            tree,
             begun: Instant::now(),
+            now,
             state: Mutex::new(State {
                 lock: Lock::new(),
                 wants: BTreeMap::new(),
@@ -144,7 +193,7 @@ impl Desk {
     pub(crate) fn tell(&self, event: Event) {
         let mut state = self.lock();
         let mut actions = Vec::new();
-        let now = self.begun.elapsed();
+        let now = (self.now)();
         journal::event(format_args!("lock: {event:?}"));
         state.lock.handle(event, now, &mut actions);
         note(&state.lock);
@@ -202,7 +251,7 @@ impl Desk {
             }
         };
         match self.opened() {
-            Some(terminal) => terminal.reclaim(lease, reclaimed),
+            Some(terminal) => terminal.reclaim(lease, Box::new(reclaimed)),
             None => reclaimed(),
         }
     }
@@ -237,7 +286,14 @@ impl Desk {
                 text,
                 prompt,
                 words,
-            } => self.read(lease, text, prompt, words, responder),
+            } => {
+                let shown = Shown {
+                    text,
+                    prompt,
+                    words,
+                };
+                self.read(lease, shown, responder);
+            }
             Ask::Tree => reply(Some(responder), &Answer::Text(self.tree.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
             Ask::Kill => {
@@ -256,14 +312,7 @@ impl Desk {
         self.tell(Event::HoldWithdrawn(request));
     }
 
-    fn read(
-        &self,
-        lease: Lease,
-        text: String,
-        prompt: String,
-        words: Vec<String>,
-        responder: Responder,
-    ) {
+    fn read(&self, lease: Lease, shown: Shown, responder: Responder) {
         let mut state = self.lock();
         let (true, Some(terminal)) = (state.lock.admits(lease), self.opened()) else {
             drop(state);
@@ -273,7 +322,7 @@ impl Desk {
         drop(state);
         drop(earlier);
         let me = self.me.clone();
-        terminal.read(lease, text, prompt, words, move |read| {
+        let done = move |read| {
             let Some(desk) = me.upgrade() else { return };
             let waiting = desk.lock().read.take_if(|(of, _)| *of == lease);
             let answer = match read {
@@ -284,7 +333,8 @@ impl Desk {
                 Read::Revoked => Answer::Revoked,
             };
             reply(waiting.map(|(_, responder)| responder), &answer);
-        });
+        };
+        terminal.read(lease, shown, Box::new(done));
     }
 
     /// Opens the terminal, if that was not tried yet; tells whether there is one.
@@ -302,7 +352,7 @@ impl Desk {
         matches!(*screen, Screen::Open(_))
     }
 
-    fn opened(&self) -> Option<Arc<Terminal>> {
+    fn opened(&self) -> Option<Arc<dyn Front>> {
         match &*self.screen() {
             Screen::Open(terminal) => Some(terminal.clone()),
             Screen::Closed(_) | Screen::Missing => None,
@@ -332,6 +382,12 @@ impl Desk {
             text.push_str("the tree is ending: nobody else is let in unless shielded\n");
         }
         text
+    }
+
+    /// The lock as it stands.
+    #[cfg(feature = "__mutants")]
+    pub(crate) fn seen(&self) -> Lock {
+        self.lock().lock.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -46,6 +46,10 @@ pub mod lock;
 // Bugs to be found in a running tree; none in a build without their feature.
 mod planted;
 
+// The root's half, driven by what a model has found.
+#[cfg(feature = "__mutants")]
+pub mod replay;
+
 // What a prompt can show, and values as text.
 pub mod capture;
 pub mod scene;

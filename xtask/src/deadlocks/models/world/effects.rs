@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tractor_debug::lock::{Action, Event, Lease, Refusal, State};
 use tractor_nursery::ladder;
 
+use super::super::replay;
 use super::parts::{Down, Life, Order, Report, Req, Task, Up, World};
 use super::steps::Step;
 use super::{Bug, Setup};
@@ -126,6 +127,7 @@ impl Setup {
             let mut out = Vec::new();
             let now = world.lock_now;
             world.lock.handle(event.clone(), now, &mut out);
+            replay::note(&event, now, &out, &world.lock);
             for action in out {
                 self.judge_action(world, &event, &action);
                 let (req, message) = match action {
