@@ -31,6 +31,7 @@ mod spawning;
 mod streams;
 mod teardown;
 mod walks;
+mod walks_with_prompts;
 mod wander;
 
 // What the actors run, and the sweep.

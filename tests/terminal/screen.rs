@@ -9,6 +9,7 @@ const _: fn() = || {
         Screen::place,
         Screen::prompt_after,
         Screen::text,
+        Screen::take,
         Screen::keys,
         Screen::control,
         |ended: Ended| ended.tail,
@@ -96,6 +97,13 @@ impl Screen {
         }
     }
 
+    /// Takes what has appeared, without waiting for more.
+    pub(crate) fn take(&mut self) -> String {
+        let text: String = std::iter::from_fn(|| self.session.try_read()).collect();
+        self.seen.push_str(&text);
+        text
+    }
+
     /// Waits for the next prompt, before which all of these texts have appeared since the last one.
     #[track_caller]
     pub(crate) fn prompt_after(&mut self, texts: &[&str]) -> String {
@@ -106,11 +114,14 @@ impl Screen {
         seen
     }
 
-    /// Waits for a text.
+    /// Waits for a text, and gives what has appeared before it since the last one.
     #[track_caller]
-    pub(crate) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) -> String {
         match self.session.exp_string(text) {
-            Ok(before) => self.seen.push_str(&format!("{before}{text}")),
+            Ok(before) => {
+                self.seen.push_str(&format!("{before}{text}"));
+                before
+            }
             Err(error) => panic!("no {text:?} came: {error}\nbefore that:\n{}", self.seen),
         }
     }
