@@ -40,7 +40,7 @@
 extern crate self as tractor_debug;
 
 // Which one request of the tree has the terminal, and who is not to be killed meanwhile.
-mod holds;
+pub mod holds;
 pub mod lock;
 
 // Bugs to be found in a running tree; none in a build without their feature.

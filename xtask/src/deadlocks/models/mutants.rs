@@ -43,6 +43,7 @@ const MUTANTS: &[(Bug, &str)] = &[
     (Bug::SilentCancel, "two tasks, cut off"),
     (Bug::HoldLeaked, "two levels, killed"),
     (Bug::ForwardedUncounted, "two levels, killed"),
+    (Bug::LeavesAtPrompt, "two levels, in time"),
     (Bug::HoldTakenForGranted, "two levels, closing"),
 ];
 
