@@ -31,6 +31,7 @@ mod spawning;
 mod streams;
 mod teardown;
 mod walks;
+mod walks_with_prompts;
 mod wander;
 
 // What the actors run, and the sweep.
@@ -47,8 +48,10 @@ mod screen;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::future::Future;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -228,8 +231,27 @@ where
     Ok(())
 }
 
-/// What `TRACTOR_SEEDS` says: `7`, or `1..50` with both ends. Otherwise one seed.
-pub(crate) fn seeds() -> RangeInclusive<u64> {
+/// What `TRACTOR_SEEDS` says: `7`, or `1..50` with both ends. Otherwise one seed. With each begins
+/// a new story: the journals of processes that are gone go too.
+pub(crate) fn seeds() -> impl Iterator<Item = u64> {
+    wanted_seeds().inspect(|_| forget_the_gone())
+}
+
+fn forget_the_gone() {
+    let Some(journals) = std::env::var_os("TRACTOR_JOURNAL") else {
+        return;
+    };
+    for journal in fs::read_dir(journals).into_iter().flatten().flatten() {
+        let path = journal.path();
+        let pid = path.file_stem().unwrap_or_default();
+        if !Path::new("/proc").join(pid).exists() {
+            // It only makes the story longer.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn wanted_seeds() -> RangeInclusive<u64> {
     let Ok(text) = std::env::var("TRACTOR_SEEDS") else {
         return 1..=1;
     };

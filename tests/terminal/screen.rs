@@ -18,6 +18,7 @@ const _: fn() = || {
         Screen::until_waiting,
         Screen::prompt_after,
         Screen::text,
+        Screen::take,
         Screen::keys,
         Screen::control,
         Screen::quit,
@@ -221,6 +222,13 @@ impl Screen {
         }
     }
 
+    /// Takes what has appeared, without waiting for more.
+    pub(crate) fn take(&mut self) -> String {
+        let text = self.output.take_appeared();
+        self.seen.push_str(&text);
+        text
+    }
+
     /// Presses Ctrl-C until the third is answered with the hint, each with the prompt again.
     #[track_caller]
     fn interrupt(&mut self) {
@@ -233,11 +241,14 @@ impl Screen {
         panic!("Ctrl-C is not heard:\n{}", self.seen);
     }
 
-    /// Waits for a text.
+    /// Waits for a text, and gives what has appeared before it since the last one.
     #[track_caller]
-    pub(crate) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) -> String {
         match self.output.text(text) {
-            Ok((before, text)) => self.seen.push_str(&(before + &text)),
+            Ok((before, text)) => {
+                self.seen.push_str(&format!("{before}{text}"));
+                before
+            }
             Err(missing) => self.fail(text, &missing),
         }
     }
