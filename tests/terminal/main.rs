@@ -22,5 +22,8 @@ mod disturbed;
 // What others print meanwhile, and at the end.
 mod output;
 
+// Stopped, continued and hung up by a shell.
+mod jobs;
+
 // What becomes of prompts where there is no terminal.
 mod without;

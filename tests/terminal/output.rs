@@ -12,10 +12,10 @@ const HOW: [&str; 3] = ["out", "err", "log"];
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// Whole lines by who printed them how.
-type Lines<'a> = BTreeMap<(&'a str, &'a str), Vec<u64>>;
+pub(crate) type Lines<'a> = BTreeMap<(&'a str, &'a str), Vec<u64>>;
 
 /// The lines that appeared whole, and those that did not.
-fn flooded(screen: &str) -> (Lines<'_>, Vec<&str>) {
+pub(crate) fn flooded(screen: &str) -> (Lines<'_>, Vec<&str>) {
     let (mut lines, mut torn) = (Lines::new(), Vec::new());
     for line in screen.split(['\r', '\n']) {
         if !line.contains("abc") && !line.contains("xyz") {
@@ -71,7 +71,7 @@ fn check_flood(ended: &Ended) {
 
 /// Waits until everybody has printed in every way.
 #[track_caller]
-fn wait_for_all(screen: &mut Screen) {
+pub(crate) fn wait_for_all(screen: &mut Screen) {
     for who in WHO {
         for how in HOW {
             screen.text(&format!("{who} {how} "));

@@ -23,7 +23,7 @@ pub(crate) type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 type Main = fn() -> Outcome;
 
 /// The programs by name.
-pub(crate) const PROGRAMS: [(&str, Main); 7] = [
+pub(crate) const PROGRAMS: [(&str, Main); 9] = [
     ("flood", flood),
     ("flood_without_end", flood_without_end),
     ("last_words", last_words),
@@ -31,6 +31,8 @@ pub(crate) const PROGRAMS: [(&str, Main); 7] = [
     ("exiting", exiting),
     ("unfinished", unfinished),
     ("colours", colours),
+    ("sized", sized),
+    ("waiting", waiting),
 ];
 
 /// Where this run leaves things.
@@ -102,7 +104,7 @@ impl Drop for Printing {
 }
 
 /// Runs this in an actor of its own.
-async fn in_a_child(call: tractor::Call<()>) -> tractor::Result<()> {
+async fn in_a_child<E: tractor::Failure>(call: tractor::Call<(), E>) -> tractor::Result<()> {
     open_nursery(async |nursery| {
         nursery.run_in_actor("child", call).await?;
         Ok(())
@@ -224,5 +226,37 @@ fn tell_child() {
 async fn colours() -> Outcome {
     tell_terminals("root");
     in_a_child(tell_child()).await?;
+    Ok(())
+}
+
+#[tractor::rpc]
+async fn tell_size() {
+    let answer = 42;
+    tractor::breakpoint!(answer).await;
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).expect("it is a terminal");
+    println!("{} rows, {} columns", size.ws_row, size.ws_col);
+}
+
+/// A child tells the size of its terminal after a prompt.
+#[tractor::main(debug_mode)]
+async fn sized() -> Outcome {
+    in_a_child(tell_size()).await?;
+    Ok(())
+}
+
+#[tractor::rpc]
+async fn wait_below(depth: u32) -> tractor::Result<()> {
+    println!("depth {depth} has pid {}.", std::process::id());
+    if depth > 0 {
+        in_a_child(wait_below(depth - 1)).await
+    } else {
+        std::future::pending().await
+    }
+}
+
+/// Actors below each other that wait for ever, without debug mode.
+#[tractor::main]
+async fn waiting() -> Outcome {
+    wait_below(2).await?;
     Ok(())
 }

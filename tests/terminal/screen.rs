@@ -10,7 +10,7 @@ use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
 use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
 
-use crate::support::{PATIENCE, Scratch, marked, program, scratch};
+use crate::support::{PATIENCE, Scratch, command, marked, program, scratch};
 
 /// Before every prompt.
 const PROMPT: &str = r"\(tdb@[^)]+\) ";
@@ -47,11 +47,27 @@ impl Screen {
         })
     }
 
+    /// Starts a shell with job control, and in its foreground the program of this name.
+    pub(crate) fn in_shell(name: &str) -> Self {
+        let debugged = program("debugged").get_program().to_owned();
+        let mut screen = Self::run(command("sh"), |shell, _| {
+            shell.arg("-i").env("PS1", "shell$ ").env_remove("ENV");
+        });
+        screen.text("shell$ ");
+        screen.line(&format!("echo; '{}' {name}", debugged.display()));
+        screen
+    }
+
     fn start(name: &str, change: impl FnOnce(&mut Command, &Path)) -> Self {
+        Self::run(program("debugged"), |command, place| {
+            command.arg(name);
+            change(command, place);
+        })
+    }
+
+    fn run(mut command: Command, change: impl FnOnce(&mut Command, &Path)) -> Self {
         let place = scratch();
-        let mut command = program("debugged");
         command
-            .arg(name)
             .env("TRACTOR_TEST_RUN", place.as_ref())
             .env("XDG_RUNTIME_DIR", place.as_ref())
             .env("XDG_STATE_HOME", place.as_ref())
@@ -76,6 +92,12 @@ impl Screen {
             .process_mut()
             .signal(signal)
             .expect("it is there");
+    }
+
+    /// The terminal's other side.
+    pub(crate) fn terminal(&self) -> File {
+        let terminal = self.session.process().get_file_handle();
+        terminal.expect("a descriptor is free")
     }
 
     /// Where it leaves things.
@@ -105,11 +127,14 @@ impl Screen {
         seen
     }
 
-    /// Waits for a text.
+    /// Waits for a text, and gives what has appeared before it.
     #[track_caller]
-    pub(crate) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) -> String {
         match self.session.exp_string(text) {
-            Ok(before) => self.seen.push_str(&format!("{before}{text}")),
+            Ok(before) => {
+                self.seen.push_str(&format!("{before}{text}"));
+                before
+            }
             Err(error) => panic!("no {text:?} came: {error}\nbefore that:\n{}", self.seen),
         }
     }
@@ -163,9 +188,8 @@ impl Screen {
 
     /// The terminal is as it was: as a new one, but without echo.
     #[track_caller]
-    fn check_settings(&self) {
-        let terminal = self.session.process().get_file_handle();
-        let now = tcgetattr(terminal.expect("a descriptor is free")).expect("it is a terminal");
+    pub(crate) fn check_settings(&self) {
+        let now = tcgetattr(self.terminal()).expect("it is a terminal");
         let local = LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
         assert!(now.local_modes.contains(local), "{now:?}");
         assert!(!now.local_modes.contains(LocalModes::ECHO), "{now:?}");

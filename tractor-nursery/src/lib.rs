@@ -60,6 +60,7 @@ mod outcome;
 pub mod root;
 mod runtime;
 mod signals;
+mod suspend;
 
 // What the debugger asks of it.
 mod debugger;

@@ -1,5 +1,5 @@
-//! SIGINT and SIGTERM in the root: they cancel the tree; again, with less time; again, they kill,
-//! the root as well.
+//! SIGINT, SIGTERM and SIGHUP in the root: they cancel the tree; again, with less time; again, they
+//! kill, the root as well. SIGTSTP stops the tree and then the root, until it is continued.
 //!
 //! Actors never see the terminal's Ctrl-C: each is in a process group of its own and has no
 //! terminal.
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
-use tractor_core::process::marks;
+use tractor_core::process::{self, Signal, marks};
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
-use crate::{debugger, nurseries, root};
+use crate::{debugger, nurseries, root, suspend};
 
 /// How much time the tree has after the second signal.
 const SECOND_WITHIN: Duration = Duration::from_millis(500);
@@ -35,10 +35,23 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 /// already is an error too.
 pub(crate) fn listen() -> io::Result<()> {
     ctrlc::set_handler(|| received(SIGINT)).map_err(io::Error::other)?;
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(SIGTERM, writer)?;
-    engine::watch(Arc::new(Terminations(reader))).map(drop)
+    hear(SIGTERM, || received(SIGTERM))?;
+    // Whoever has it ignored, as `nohup` does, means it.
+    if !process::is_ignored(Signal::HangUp) {
+        hear(SIGHUP, || received(SIGHUP))?;
+    }
+    if !process::is_ignored(Signal::TerminalStop) {
+        hear(SIGTSTP, suspend::begin)?;
+    }
+    Ok(())
+}
+
+/// Has this called on a thread of the runtime for each of these signals.
+fn hear(signal: i32, received: fn()) -> io::Result<()> {
+    let (arrivals, writer) = UnixStream::pair()?;
+    arrivals.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal, writer)?;
+    engine::watch(Arc::new(Heard { arrivals, received })).map(drop)
 }
 
 /// Marks this process as an actor, also for when it is dead; see [`marks::SIGNAL`].
@@ -66,7 +79,7 @@ fn received(signal: i32) {
     if signal == SIGINT && debugger::interrupted() {
         return;
     }
-    if signal == SIGTERM {
+    if signal != SIGINT {
         debugger::shut();
     }
     let _ = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
@@ -86,20 +99,23 @@ fn received(signal: i32) {
     }
 }
 
-/// Where SIGTERM arrives as a byte.
-struct Terminations(UnixStream);
+/// Where a signal arrives as a byte.
+struct Heard {
+    arrivals: UnixStream,
+    received: fn(),
+}
 
-impl Source for Terminations {
+impl Source for Heard {
     fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.arrivals.as_fd()
     }
 
     fn ready(self: Arc<Self>) -> Watch {
         let mut bytes = [0; 16];
-        match (&self.0).read(&mut bytes) {
+        match (&self.arrivals).read(&mut bytes) {
             Ok(0) => Watch::End,
             Ok(count) => {
-                (0..count).for_each(|_| received(SIGTERM));
+                (0..count).for_each(|_| (self.received)());
                 Watch::Keep
             }
             Err(_) => Watch::Keep,

@@ -13,11 +13,12 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{self as sys, Pid};
 use rustix::stdio;
 use rustix::termios::{
-    OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
-    tcsetpgrp,
+    LocalModes, OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp,
+    tcsetattr, tcsetpgrp,
 };
 
 use super::NoTerminal;
+use crate::editor::BEGIN_OF_EDITING;
 
 /// The terminal, as its owner has it.
 #[derive(Debug)]
@@ -119,6 +120,18 @@ impl Device {
         });
     }
 
+    /// The settings, if a line is being edited.
+    pub(super) fn edited(&self) -> Option<Termios> {
+        let now = tcgetattr(&self.fd).ok()?;
+        (!now.local_modes.contains(LocalModes::ICANON)).then_some(now)
+    }
+
+    /// Goes on with editing a line.
+    pub(super) fn begin_editing(&mut self, edited: &Termios) {
+        self.set(|| tcsetattr(&self.fd, OptionalActions::Now, edited));
+        self.put(BEGIN_OF_EDITING);
+    }
+
     /// Discards what was typed and not read.
     pub(super) fn discard_input(&self) {
         if self.saved.is_none() {
@@ -149,7 +162,7 @@ impl Device {
     }
 
     /// Whether the foreground is ours, or that of a process group that has died there.
-    fn is_ours(&self) -> bool {
+    pub(super) fn is_ours(&self) -> bool {
         match tcgetpgrp(&self.fd) {
             Ok(front) => {
                 front == self.ours || sys::test_kill_process_group(front) == Err(Errno::SRCH)

@@ -26,9 +26,22 @@ impl Owner {
             };
             self.pass(piece, self.is_in_lines());
         }
+        if self.is_suspended {
+            return;
+        }
         self.say_asides();
         if !self.is_in_lines() {
             self.pass(Vec::new(), false);
+        }
+    }
+
+    /// Shows what was printed up to the end of a line.
+    pub(super) fn pump_lines(&mut self) {
+        for _ in 0..PIECES_MAX {
+            let Some(piece) = self.output.as_mut().and_then(Output::read) else {
+                break;
+            };
+            self.pass(piece, true);
         }
     }
 
@@ -37,7 +50,7 @@ impl Owner {
     pub(super) fn takes_output(&self) -> bool {
         let prompt_comes = self.active.is_none() && !self.waiting.is_empty();
         let is_due = self.output.as_ref().is_some_and(Output::is_due);
-        self.can_show() && (!prompt_comes || is_due)
+        self.can_show() && !self.is_suspended && (!prompt_comes || is_due)
     }
 
     /// Whether the terminal takes something, and nobody else is showing something.
