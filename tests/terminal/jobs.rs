@@ -135,8 +135,9 @@ fn a_stop_in_a_flood_loses_nothing() {
     let missing = lines
         .values()
         .map(|numbers| numbers.iter().max().map_or(0, |last| *last as usize + 1) - numbers.len());
-    // Who is stopped while it waits for room writes the rest of its line when it goes on.
-    assert!(missing.sum::<usize>() <= torn.len(), "{torn:?}");
+    // Who is stopped while it waits for room writes the rest of its line when it goes on, perhaps
+    // behind the beginning of another.
+    assert!(missing.sum::<usize>() <= 2 * torn.len(), "{torn:?}");
     assert!(torn.len() <= 3 * 3 * 2, "{torn:?}");
 }
 

@@ -23,9 +23,10 @@ pub(crate) type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 type Main = fn() -> Outcome;
 
 /// The programs by name.
-pub(crate) const PROGRAMS: [(&str, Main); 9] = [
+pub(crate) const PROGRAMS: [(&str, Main); 10] = [
     ("flood", flood),
     ("flood_without_end", flood_without_end),
+    ("flood_below", flood_below),
     ("last_words", last_words),
     ("panicking", panicking),
     ("exiting", exiting),
@@ -126,34 +127,45 @@ async fn pause_once() {
     tractor::breakpoint!(answer).await;
 }
 
-async fn flood_around(pause: bool) -> tractor::Result<()> {
-    open_nursery(async |nursery| {
+/// Has two actors print, and calls `beside` meanwhile.
+async fn flood_beside(beside: impl AsyncFnOnce(&Nursery) -> tractor::Result<()>) -> Outcome {
+    open_nursery(async |nursery: &Nursery| {
         for who in ["one", "two"] {
             nursery.run_in_actor(who, talk(who.to_owned())).await?;
         }
-        let mut own = Printing::begin();
-        if pause {
-            nursery.run_in_actor("pausing", pause_once()).await?;
-            own.join();
-        } else {
-            println!("it floods");
-            std::future::pending::<()>().await;
-        }
-        Ok(())
+        beside(nursery).await
     })
-    .await
+    .await?;
+    Ok(())
 }
 
 /// Two actors and the root print while a third has a prompt.
 #[tractor::main(debug_mode)]
 async fn flood() -> Outcome {
-    Ok(flood_around(true).await?)
+    flood_beside(async |nursery| {
+        let mut own = Printing::begin();
+        nursery.run_in_actor("pausing", pause_once()).await?;
+        own.join();
+        Ok(())
+    })
+    .await
 }
 
 /// The same without a prompt, until it is told to end.
 #[tractor::main(debug_mode)]
 async fn flood_without_end() -> Outcome {
-    Ok(flood_around(false).await?)
+    flood_beside(async |_| {
+        let _own = Printing::begin();
+        println!("it floods");
+        std::future::pending().await
+    })
+    .await
+}
+
+/// The same, but the root itself prints nothing.
+#[tractor::main(debug_mode)]
+async fn flood_below() -> Outcome {
+    flood_beside(async |_| std::future::pending().await).await
 }
 
 #[tractor::rpc]

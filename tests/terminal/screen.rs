@@ -8,6 +8,8 @@ use std::time::Instant;
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::ptsname;
 use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
 
 use crate::support::{PATIENCE, Scratch, command, marked, program, scratch};
@@ -98,6 +100,14 @@ impl Screen {
     pub(crate) fn terminal(&self) -> File {
         let terminal = self.session.process().get_file_handle();
         terminal.expect("a descriptor is free")
+    }
+
+    /// The terminal as the program has it. It does not end before this is closed.
+    pub(crate) fn inside(&self) -> File {
+        let path = ptsname(self.terminal(), Vec::new()).expect("it is a terminal");
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&*path, flags, Mode::empty());
+        opened.expect("it is ours").into()
     }
 
     /// Where it leaves things.

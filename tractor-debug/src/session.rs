@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, Error, current_actor, scope};
+use tractor_core::{Actor, Error, current_actor, logging, scope};
 use tractor_ipc::codec;
 
 use crate::lock::{Lease, Refusal, RequestId};
@@ -96,12 +96,8 @@ fn summary(repl: &Repl) -> String {
 }
 
 /// The report in a prompt's stead.
-#[expect(
-    clippy::print_stderr,
-    reason = "without a terminal this is where a prompt's text goes"
-)]
 fn print(repl: &Repl, reason: &str) {
-    eprintln!("{}\n{reason}; going on", repl.opening());
+    logging::print(&format!("{}\n{reason}; going on", repl.opening()));
 }
 
 /// Counts the prompts of this actor; holds how many there were before.

@@ -69,17 +69,18 @@ impl Device {
         self.flush();
     }
 
-    /// Writes everything that waits, for as long as the terminal takes something every now and then.
-    pub(super) fn finish(&mut self, patience: Option<Duration>) {
+    /// Writes everything that waits, unless the terminal takes nothing for so long, and tells whether
+    /// it has.
+    pub(super) fn finish(&mut self, patience: Option<Duration>) -> bool {
         let patience = patience.and_then(|it| Timespec::try_from(it).ok());
         while !self.flush() {
             let mut fds = [PollFd::new(&self.fd, PollFlags::OUT)];
             match poll(&mut fds, patience.as_ref()) {
-                Ok(0) => return,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => return,
+                Ok(1..) | Err(Errno::INTR) => {}
+                Ok(0) | Err(_) => return false,
             }
         }
+        true
     }
 
     /// Writes what the terminal takes now, and tells whether that is all.

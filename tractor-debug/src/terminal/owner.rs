@@ -421,7 +421,9 @@ impl Owner {
     fn close(mut self, patience: Option<Duration>) {
         self.reclaim(Lease(u64::MAX));
         self.drain(patience);
-        self.device.finish(patience);
+        if self.output.is_none() {
+            self.device.finish(patience);
+        }
     }
 }
 

@@ -96,27 +96,32 @@ impl Owner {
     /// go to the terminal itself.
     pub(super) fn drain(&mut self, patience: Option<Duration>) {
         // Who still prints does it on two ways at a time, so there is as little as possible on this.
-        self.empty(patience);
+        let is_taken = self.empty(patience);
         if let Some(output) = &mut self.output {
             output.pty.put_back();
         }
-        self.empty(patience);
-        let Some(output) = &mut self.output else {
+        let is_taken = is_taken && self.empty(patience);
+        let Some(output) = self.output.as_mut().filter(|_| is_taken) else {
             return;
         };
         self.device.put(output.rest());
-        while let Some(line) = output.next_aside(false) {
+        while self.device.finish(patience)
+            && let Some(line) = output.next_aside(false)
+        {
             output.end_line(|| self.device.put("\n"));
             self.device.put(line + "\n");
-            self.device.finish(patience);
         }
     }
 
-    fn empty(&mut self, patience: Option<Duration>) {
-        while let Some(piece) = self.output.as_mut().and_then(Output::read) {
+    /// Shows what was printed, and tells whether that is all.
+    fn empty(&mut self, patience: Option<Duration>) -> bool {
+        while self.device.finish(patience) {
+            let Some(piece) = self.output.as_mut().and_then(Output::read) else {
+                return true;
+            };
             self.pass(piece, true);
-            self.device.finish(patience);
         }
+        false
     }
 
     /// Shows of these bytes what can be shown now.
