@@ -58,7 +58,7 @@ async fn print_lines(who: &str, is_over: &AtomicBool) {
             number += 1;
         }
         // So that the test can keep up.
-        std::thread::park_timeout(Duration::from_millis(2));
+        std::thread::park_timeout(Duration::from_millis(5));
         // So that it can be cancelled.
         let mut is_first = true;
         poll_fn(|cx| {
