@@ -36,6 +36,9 @@ mod native;
 // What others print meanwhile, and at the end.
 mod output;
 
+// Stopped, continued and hung up by a shell.
+mod jobs;
+
 // What cannot be written.
 mod shortage;
 

@@ -167,6 +167,23 @@ impl Desk {
         }
     }
 
+    /// This process is about to be stopped: when this returns the terminal is as the shell wants it,
+    /// also in the middle of a line.
+    pub fn suspend(&self) {
+        let terminal = self.screen().front();
+        if let Some(terminal) = terminal {
+            terminal.suspend();
+        }
+    }
+
+    /// This process goes on: a prompt is shown again, with the line that was being typed.
+    pub fn go_on(&self) {
+        let terminal = self.screen().front();
+        if let Some(terminal) = terminal {
+            terminal.go_on();
+        }
+    }
+
     /// SIGINT came. Tells whether it was for a prompt, so that it means nothing else.
     pub fn interrupted(&self) -> bool {
         let held = !matches!(self.lock().lock.state(), LockState::Free);

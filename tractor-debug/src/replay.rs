@@ -215,6 +215,10 @@ impl Front for Played {
         done(Outcome::Revoked);
     }
 
+    fn suspend(&self) {}
+
+    fn go_on(&self) {}
+
     fn close(&self, _patience: Option<Duration>) {}
 
     fn reclaim(&self, lease: Lease, done: Box<dyn FnOnce() + Send>) {

@@ -7,7 +7,8 @@ use crate::lock::Lease;
 use crate::native::{Launch, Outcome};
 use crate::terminal::{NoTerminal, Read, Settings, Terminal};
 
-/// What the desk asks of a terminal. Nothing of it waits, but for [`close`](Self::close).
+/// What the desk asks of a terminal. Nothing of it waits, but for [`suspend`](Self::suspend) and
+/// [`close`](Self::close).
 pub(crate) trait Front: Send + Sync {
     /// Takes it for prompts.
     fn claim(&self) -> Result<(), NoTerminal>;
@@ -27,6 +28,10 @@ pub(crate) trait Front: Send + Sync {
     );
     /// Ends what goes on under a lease, and is done when the terminal is as it was.
     fn reclaim(&self, lease: Lease, done: Box<dyn FnOnce() + Send>);
+    /// Puts it back, because this process is about to be stopped.
+    fn suspend(&self);
+    /// Goes on, as this process does.
+    fn go_on(&self);
     /// Ends all of it, as [`Terminal::close`] does.
     fn close(&self, patience: Option<Duration>);
 }
@@ -67,6 +72,14 @@ impl Front for Terminal {
 
     fn reclaim(&self, lease: Lease, done: Box<dyn FnOnce() + Send>) {
         self.reclaim(lease, done);
+    }
+
+    fn suspend(&self) {
+        self.suspend();
+    }
+
+    fn go_on(&self) {
+        self.go_on();
     }
 
     fn close(&self, patience: Option<Duration>) {
@@ -140,6 +153,11 @@ impl Screen {
     pub(super) fn opened(&self) -> Option<Arc<dyn Front>> {
         let front = self.front.as_ref();
         front.filter(|_| self.claim == Claim::Ours).cloned()
+    }
+
+    /// The terminal, whether or not prompts can be opened there.
+    pub(super) fn front(&self) -> Option<Arc<dyn Front>> {
+        self.front.clone()
     }
 
     /// Nobody can open prompts any more. Gives the terminal, if there is one, to be closed.
