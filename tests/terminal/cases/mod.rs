@@ -4,6 +4,7 @@
 
 mod closing;
 mod levels;
+mod panicking;
 mod sharing;
 
 use crate::debugging::moments::moment;
@@ -19,6 +20,7 @@ pub(crate) const PROGRAMS: &[(&str, Main)] = &[
         sharing::root_serves_while_paused,
     ),
     ("lonely_holder", sharing::lonely_holder),
+    ("panic_while_panicking", panicking::panic_while_panicking),
     ("pause_two_levels_down", levels::pause_two_levels_down),
     (
         "pause_after_the_end_has_begun",
