@@ -151,6 +151,7 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
         let cleaned = pin!(async {
             runtime::everybody_gone().await;
             runtime::tasks_ended().await;
+            debugger::unheld().await;
         });
         let late = pin!(debugger::passed_unheld(
             remaining.min(Duration::from_secs(3600))

@@ -96,6 +96,14 @@ pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
 }
 
+/// Waits until nobody here or below is at a prompt or waits for one: plain functions and threads
+/// may be, for which nothing else waits.
+pub(crate) async fn unheld() {
+    if let Some(debugger) = DEBUGGER.get() {
+        debugger.service.until_held(false).await;
+    }
+}
+
 /// Waits until so much time has passed, in one piece, in which nobody here or below was at a prompt
 /// or waited for one.
 pub(crate) async fn passed_unheld(time: Duration) {

@@ -166,6 +166,7 @@ impl Root {
             if let Either::Right(_) = select(ended, late).await {
                 log::warn!("the root leaves although not every call in it has ended");
             }
+            debugger::unheld().await;
             // Their clean-up may have started others.
             runtime::everybody_gone().await;
         });
