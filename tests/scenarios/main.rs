@@ -1,6 +1,6 @@
 //! The hangs, races and leaks that the original of this project ever had, each once, with real
-//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding;
-//! D: the terminal), and random walks (F53).
+//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding; D: the
+//! debugger), and random walks (F53). More of D is in `tests/terminal`.
 //!
 //! Each scenario is an async function that takes a seed, which decides its delays and orders, so
 //! that it can be repeated with others: `TRACTOR_SEEDS=1..50 cargo test --test scenarios t07`
@@ -33,6 +33,7 @@ mod teardown;
 mod walks;
 mod walks_with_prompts;
 mod wander;
+mod without_terminal;
 
 // What the actors run, and the sweep.
 #[path = "../faults/calls.rs"]
@@ -202,6 +203,8 @@ scenarios! {
         discovery::r10_one_of_a_burst_dies_in_its_boot
     "R11" "a probe is no peer, and a slow root answers"
         discovery::r11_probe_is_no_peer_and_slow_root_answers
+    "D42" "a pause without a terminal waits for nobody"
+        without_terminal::d42_pause_without_a_terminal_waits_for_nobody
 }
 
 /// Runs a scenario with each seed that was asked for.

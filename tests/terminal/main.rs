@@ -33,6 +33,9 @@ mod fatal;
 // gdb instead of a prompt.
 mod native;
 
+// What a tree tells of itself.
+mod dumps;
+
 // What others print meanwhile, and at the end.
 mod output;
 
