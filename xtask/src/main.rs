@@ -14,6 +14,7 @@ mod bench;
 mod ci;
 mod deadlocks;
 mod examples;
+mod pty;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         // First, because the benchmark times how soon this process answers.
         (bench::PEER_COMMAND, [role, cpu]) => bench::peer::run(role, cpu),
         (bench::ROOT_COMMAND, []) => bench::runtime::orphans::be_root(),
+        (bench::DEBUGGED_COMMAND, [what]) => bench::runtime::prompts::be_debugged(what),
         // The actors that it starts come this way too, and go no further than `tractor::run`.
         ("bench", rest) => {
             tractor::run(tractor::Options::default(), async || bench::run(rest).await)
