@@ -5,7 +5,11 @@
 //!
 //! No stored output: they are conversations, which `tests/terminal` has with them.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example shows what it does"
+)]
 
 // What goes wrong in several of them, and where.
 mod branches;
@@ -15,6 +19,7 @@ mod errors;
 mod multi_nested_subactors_error_up_through_nurseries;
 mod multi_subactor_root_errors;
 mod multi_subactors;
+mod own_screen;
 mod root_actor_breakpoint;
 mod root_actor_breakpoint_forever;
 mod root_actor_error;
@@ -24,7 +29,7 @@ mod subactor_error;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 9] = [
+const PROGRAMS: [(&str, Main); 10] = [
     (
         "multi_nested_subactors_error_up_through_nurseries",
         multi_nested_subactors_error_up_through_nurseries::main,
@@ -34,6 +39,7 @@ const PROGRAMS: [(&str, Main); 9] = [
         multi_subactor_root_errors::main,
     ),
     ("multi_subactors", multi_subactors::main),
+    ("own_screen", own_screen::main),
     ("root_actor_breakpoint", root_actor_breakpoint::main),
     (
         "root_actor_breakpoint_forever",

@@ -19,5 +19,8 @@ mod subactors;
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
 
+// What a program has to say about its prompts.
+mod chosen;
+
 // What becomes of prompts where there is no terminal.
 mod without;

@@ -17,6 +17,9 @@ use crate::scope::{CancelReason, CancelScope, Cancellation};
 
 /// Looks at tasks that have failed.
 pub trait CrashWatch: Send + Sync + 'static {
+    /// Whether to have a look at a task that fails with this error. Called where the task ran.
+    fn wants(&self, error: &Error) -> bool;
+
     /// A task has failed with this error. It is answered when the future is over; until then it
     /// can be cancelled, which drops the future.
     fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()>;

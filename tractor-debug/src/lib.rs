@@ -55,6 +55,7 @@ pub mod sources;
 
 // The actor's half: how a prompt is asked for, and its conversation.
 mod macros;
+mod options;
 pub mod pause;
 mod session;
 mod this_actor;
@@ -71,6 +72,7 @@ pub mod terminal;
 pub use desk::{Desk, Tree};
 pub use editor::be_editor_if_asked;
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
+pub use options::DebugOptions;
 pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
     scene_of,

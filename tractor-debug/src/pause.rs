@@ -15,6 +15,7 @@ use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
 use tractor_core::{Ending, Error, UserError, current_actor};
 use tractor_ipc::ActorId;
 
+use crate::options;
 use crate::scene::{Capture, Place, Scene, Why};
 use crate::session::{Verdict, converse};
 
@@ -160,7 +161,7 @@ pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
         return;
     }
     let error = described(error);
-    if !error.is_of_cancel() && !crash::is_quit(&error) {
+    if options::wants(&error) && !crash::is_quit(&error) {
         converse(crashed(None, error), true).await;
     }
 }
@@ -189,6 +190,10 @@ fn crashed(task: Option<String>, error: Error) -> Scene {
 struct Watch;
 
 impl CrashWatch for Watch {
+    fn wants(&self, error: &Error) -> bool {
+        options::wants(error)
+    }
+
     fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()> {
         let scene = crashed(Some(task), error);
         async move {
@@ -202,10 +207,16 @@ impl CrashWatch for Watch {
         scene.why = Why::Crash;
         scene.task = task;
         let ending = Ending::Panicked { message, location };
-        scene.error = Some(Error::new(scene.actor.clone(), ending));
+        let error = Error::new(scene.actor.clone(), ending);
+        scene.error = Some(error.clone());
         // Off this thread: a panic of anything here would end the process.
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
-        match prompt.spawn(|| block_on(converse(scene, true))) {
+        let look = move || {
+            if options::wants(&error) {
+                block_on(converse(scene, true));
+            }
+        };
+        match prompt.spawn(look) {
             // What became of it is told there.
             Ok(prompt) => drop(prompt.join()),
             Err(error) => log::error!("no prompt for a panic: {error}"),

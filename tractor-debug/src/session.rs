@@ -11,6 +11,7 @@ use tractor_ipc::codec;
 
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
+use crate::options;
 use crate::repl::{Repl, Step};
 use crate::scene::{Scene, Why};
 use crate::service::report;
@@ -54,6 +55,9 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
     };
     match turn {
         Ok(turn) => {
+            let Some(_guard) = options::enter() else {
+                return Verdict::Continue;
+            };
             repl = repl.coloured(has_colours());
             let prompt = turn.prompt(&mut repl);
             scope::shield(prompt).await.unwrap_or(Verdict::Continue)
@@ -168,7 +172,7 @@ impl Turn {
     }
 
     /// Shows the prompt until it is left.
-    async fn prompt(self, repl: &mut Repl) -> Verdict {
+    async fn prompt(&self, repl: &mut Repl) -> Verdict {
         let mut text = repl.opening() + "\n";
         loop {
             let read = Ask::Read {

@@ -1,0 +1,37 @@
+//! What a program has to say about its prompts: which there are, and what happens around them.
+
+use crate::screen::Screen;
+
+/// The fixture skips the prompts of one actor and stands around those of the others; the filter
+/// lets only the panic have one by itself. Both hold in children.
+#[test]
+fn a_fixture_stands_around_prompts_and_a_filter_chooses_crashes() {
+    let mut screen = Screen::of("own_screen");
+    let seen = screen.prompt_after(&[
+        "the screen is kept",
+        "shy fails: true",
+        "the screen is left",
+        "Paused actor 'open'",
+        "answer = 42",
+    ]);
+    assert!(
+        !seen.contains("Crashed") && !seen.contains("taken back"),
+        "{seen}"
+    );
+    screen.line("c");
+    let seen = screen.prompt_after(&[
+        "the screen is taken back",
+        "open fails: true",
+        "Crashed actor 'panicking'",
+        "IndexError",
+    ]);
+    assert!(!seen.contains("Crashed actor 'open'"), "{seen}");
+    screen.line("c");
+    screen.prompt_after(&[
+        "the screen is taken back",
+        "Crashed actor 'root'",
+        "IndexError",
+    ]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
+}
