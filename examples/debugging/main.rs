@@ -16,6 +16,7 @@ mod branches;
 mod errors;
 
 // The programs.
+mod crash_handler;
 mod multi_nested_subactors_error_up_through_nurseries;
 mod multi_subactor_root_errors;
 mod multi_subactors;
@@ -29,7 +30,8 @@ mod subactor_error;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 10] = [
+const PROGRAMS: [(&str, Main); 11] = [
+    ("crash_handler", crash_handler::main),
     (
         "multi_nested_subactors_error_up_through_nurseries",
         multi_nested_subactors_error_up_through_nurseries::main,

@@ -35,3 +35,22 @@ fn a_fixture_stands_around_prompts_and_a_filter_chooses_crashes() {
     screen.line("c");
     assert_eq!(screen.end().code(), Some(1));
 }
+
+/// Without a runtime a block has prompts on the program's own terminal: for an error, not for one
+/// that is not to be caught, and for a panic, with its stack, which then goes on.
+#[test]
+fn a_crash_handler_needs_no_runtime() {
+    let mut screen = Screen::of("crash_handler");
+    screen.prompt_after(&["Crashed", "invalid digit found in string"]);
+    screen.line("tree");
+    screen.prompt_after(&["There is no tree"]);
+    screen.line("c");
+    screen.text("went on after: Err(Failed(ParseIntError");
+    let seen = screen.prompt_after(&["no prompt for: Err(Failed", "AssertionError", "-> "]);
+    assert!(seen.contains("assert_eq!(found, 2"), "{seen}");
+    screen.line("where");
+    screen.prompt_after(&["crash_handler"]);
+    screen.line("c");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(101), "{ended:?}");
+}

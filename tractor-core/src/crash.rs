@@ -132,7 +132,7 @@ pub(crate) fn look(message: &str, location: Option<String>) {
 }
 
 /// Whether the watch has seen the panic that was just caught on this thread.
-pub(crate) fn take_seen() -> bool {
+pub fn take_seen() -> bool {
     SEEN.take()
 }
 

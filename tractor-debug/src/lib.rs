@@ -54,6 +54,8 @@ pub mod repl;
 pub mod sources;
 
 // The actor's half: how a prompt is asked for, and its conversation.
+mod crash_handler;
+mod local;
 mod macros;
 mod options;
 pub mod pause;
@@ -69,6 +71,7 @@ pub mod desk;
 mod editor;
 pub mod terminal;
 
+pub use crash_handler::{Crash, CrashHandler, open_crash_handler};
 pub use desk::{Desk, Tree};
 pub use editor::be_editor_if_asked;
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};

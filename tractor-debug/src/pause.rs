@@ -3,6 +3,7 @@
 use std::backtrace::Backtrace;
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
 use tractor_core::{Ending, Error, UserError, current_actor};
 use tractor_ipc::ActorId;
 
+use crate::crash_handler::take_awaited;
 use crate::options;
 use crate::scene::{Capture, Place, Scene, Why};
 use crate::session::{Verdict, converse};
@@ -26,6 +28,11 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// prompt before it goes on.
 pub fn arm() {
     ARMED.store(true, Ordering::Relaxed);
+    watch();
+}
+
+/// Begins to look at crashes.
+pub(crate) fn watch() {
     crash::watch(Arc::new(Watch));
 }
 
@@ -100,8 +107,14 @@ fn bare_scene(place: Option<Place>, captures: Vec<Capture>) -> Scene {
     }
 }
 
-fn this_actor() -> ActorId {
-    current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone())
+/// This actor; of a process that is none, the name of the program.
+pub(crate) fn this_actor() -> ActorId {
+    let program = || {
+        let path = std::env::args_os().next().unwrap_or_default();
+        let name = Path::new(&path).file_name().unwrap_or_default();
+        ActorId::new(name.to_string_lossy(), 0)
+    };
+    current_actor().map_or_else(|_| program(), |it| it.aid().clone())
 }
 
 /// A pause, if there is to be one: small and quickly done where there is none.
@@ -166,6 +179,11 @@ pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
     }
 }
 
+/// A crash that somebody was there to see.
+pub(crate) async fn see_crash(error: Error) {
+    converse(crashed(None, error), true).await;
+}
+
 /// An error of any type as one of the tree's.
 #[doc(hidden)]
 pub fn described(error: &(dyn StdError + Send + Sync + 'static)) -> Error {
@@ -191,7 +209,7 @@ struct Watch;
 
 impl CrashWatch for Watch {
     fn wants(&self, error: &Error) -> bool {
-        options::wants(error)
+        is_armed() && options::wants(error)
     }
 
     fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()> {
@@ -203,6 +221,10 @@ impl CrashWatch for Watch {
     }
 
     fn panicking(&self, task: Option<String>, message: String, location: Option<String>) {
+        let is_awaited = take_awaited();
+        if !is_awaited && !is_armed() {
+            return;
+        }
         let mut scene = scene_of(location.as_deref().and_then(place), Vec::new());
         scene.why = Why::Crash;
         scene.task = task;
@@ -212,7 +234,7 @@ impl CrashWatch for Watch {
         // Off this thread: a panic of anything here would end the process.
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
         let look = move || {
-            if options::wants(&error) {
+            if is_awaited || options::wants(&error) {
                 block_on(converse(scene, true));
             }
         };

@@ -9,6 +9,7 @@ use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, scope};
 use tractor_ipc::codec;
 
+use crate::local;
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::options;
@@ -42,8 +43,7 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
     }
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {
-        print(&repl, "this process is not an actor");
-        return Verdict::Continue;
+        return alone(repl);
     };
     let asked = async { Turn::take(actor, &repl, shielded).await };
     let turn = if shielded {
@@ -67,6 +67,18 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
             Verdict::Continue
         }
     }
+}
+
+/// The prompt of a process that is no actor.
+fn alone(repl: Repl) -> Verdict {
+    let Some(_guard) = options::enter() else {
+        return Verdict::Continue;
+    };
+    let mut repl = repl.coloured(has_colours());
+    local::converse(&mut repl).unwrap_or_else(|reason| {
+        print(&repl.coloured(false), &format!("no prompt: {reason}"));
+        Verdict::Continue
+    })
 }
 
 /// Why there is no prompt.
