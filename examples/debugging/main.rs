@@ -25,12 +25,13 @@ mod root_actor_breakpoint;
 mod root_actor_breakpoint_forever;
 mod root_actor_error;
 mod root_cancelled_but_child_is_in_tty_lock;
+mod skipping;
 mod subactor_breakpoint;
 mod subactor_error;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 11] = [
+const PROGRAMS: [(&str, Main); 12] = [
     ("crash_handler", crash_handler::main),
     (
         "multi_nested_subactors_error_up_through_nurseries",
@@ -52,6 +53,7 @@ const PROGRAMS: [(&str, Main); 11] = [
         "root_cancelled_but_child_is_in_tty_lock",
         root_cancelled_but_child_is_in_tty_lock::main,
     ),
+    ("skipping", skipping::main),
     ("subactor_breakpoint", subactor_breakpoint::main),
     ("subactor_error", subactor_error::main),
 ];

@@ -54,3 +54,28 @@ fn a_crash_handler_needs_no_runtime() {
     let ended = screen.end();
     assert_eq!(ended.code(), Some(101), "{ended:?}");
 }
+
+/// What is skipped at a prompt holds here, in the actor, or in the whole tree.
+#[test]
+fn breakpoints_are_skipped_from_the_prompt() {
+    let mut screen = Screen::of("skipping");
+    screen.prompt_after(&["Paused actor 'left'", "round = 0"]);
+    screen.line("log 5");
+    screen.prompt_after(&["WARN", "round 0 begins"]);
+    screen.line("where 1");
+    screen.prompt_after(&["rounds`, called by 'root'"]);
+    screen.line("skip 2");
+    screen.prompt_after(&["stops after 2 more"]);
+    screen.line("c");
+    screen.prompt_after(&["Paused actor 'left'", "round = 3"]);
+    screen.line("skip actor");
+    screen.prompt_after(&["No breakpoint of this actor"]);
+    screen.line("c");
+    screen.prompt_after(&["Paused actor 'right'", "round = 0"]);
+    screen.line("skip all");
+    screen.prompt_after(&["No breakpoint of the tree"]);
+    screen.line("c");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert!(!ended.tail.contains("Paused"), "{ended:?}");
+}

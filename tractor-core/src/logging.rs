@@ -5,14 +5,20 @@
 //! of several processes do not mix. A standard error that is closed loses lines and does nothing
 //! else: no panic, no retry.
 
+// The last lines, for who looks at an actor.
+mod ring;
+
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use env_logger::{Logger, Target, WriteStyle};
 use log::{Level, LevelFilter, Record};
 use tractor_ipc::ActorId;
+
+use self::ring::Ring;
 
 /// The environment variable that says what is logged, such as `info` or
 /// `warn,my_crate::load=debug`. It wins over what the program asks for.
@@ -84,6 +90,18 @@ pub fn check_filter(filter: &str) -> Result<(), FilterError> {
     Ok(())
 }
 
+/// Keeps the last lines of this process from now on, at most so many, without colours.
+pub fn keep(lines_max: usize) {
+    lines().keep(lines_max);
+    KEEPS.store(lines_max > 0, Ordering::Relaxed);
+}
+
+/// The last lines, at most so many, oldest first: those that were kept and that the filter let
+/// through. None if the program has a logger of its own.
+pub fn last_lines(count: usize) -> Vec<String> {
+    lines().last(count)
+}
+
 /// Has each line name the task that `namer` tells, such as `task 12`. It is asked on the thread
 /// that logs, must not log itself, and can be set once.
 #[doc(hidden)]
@@ -98,6 +116,16 @@ pub fn set_task_namer(namer: fn() -> Option<String>) {
 pub struct FilterError {
     filter: String,
     part: String,
+}
+
+/// Whether lines are kept at all.
+static KEEPS: AtomicBool = AtomicBool::new(false);
+
+static LINES: Mutex<Ring> = Mutex::new(Ring::new());
+
+fn lines() -> MutexGuard<'static, Ring> {
+    // Its changes are single calls of a collection.
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 static TASK_NAMER: OnceLock<fn() -> Option<String>> = OnceLock::new();
@@ -127,6 +155,11 @@ fn build(filter: &str, actor: ActorId) -> Logger {
             task: TASK_NAMER.get().and_then(|namer| namer()),
             text: record.args(),
         };
+        if KEEPS.load(Ordering::Relaxed) {
+            let mut kept = Vec::new();
+            line.write(&mut kept, false)?;
+            lines().push(&String::from_utf8_lossy(&kept));
+        }
         line.write(out, colour)
     };
     env_logger::Builder::new()

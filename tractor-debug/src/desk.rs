@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ pub struct Desk {
     tree: Box<dyn Tree>,
     begun: Instant,
     state: Mutex<State>,
+    /// Whether no breakpoint stops any more.
+    skips: AtomicBool,
 }
 
 /// The terminal, which is not touched before somebody wants it.
@@ -76,6 +79,7 @@ impl Desk {
                 acting: false,
                 tick: None,
             }),
+            skips: AtomicBool::new(false),
         })
     }
 
@@ -210,10 +214,14 @@ impl Desk {
     /// A request came over the tree.
     pub(crate) fn asked(&self, ask: Ask, responder: Responder) {
         match ask {
+            Ask::Want { pauses: true, .. } if self.skips.load(Ordering::SeqCst) => {
+                reply(Some(responder), &Answer::Skipped);
+            }
             Ask::Want {
                 request,
                 shielded,
                 why,
+                ..
             } => {
                 let want = Want {
                     why,
@@ -234,6 +242,11 @@ impl Desk {
             } => self.read(lease, text, prompt, words, responder),
             Ask::Tree => reply(Some(responder), &Answer::Text(self.tree.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
+            Ask::SkipAll => {
+                self.skips.store(true, Ordering::SeqCst);
+                let told = "No breakpoint of the tree stops any more; crashes do, and who waits.\n";
+                reply(Some(responder), &Answer::Text(told.to_owned()));
+            }
             Ask::Kill => {
                 reply(Some(responder), &Answer::Revoked);
                 self.shut();

@@ -60,6 +60,7 @@ mod macros;
 mod options;
 pub mod pause;
 mod session;
+mod skips;
 mod this_actor;
 
 // What is said between the halves, and counted on the way.
@@ -78,9 +79,9 @@ pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
 pub use options::DebugOptions;
 pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
-    scene_of,
+    scene_of, stops_at,
 };
-pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World, show_age, show_tasks};
+pub use repl::{LinkLine, NativeKind, Repl, Skip, Step, TaskLine, World, show_age, show_tasks};
 pub use scene::{Capture, Place, Scene, Why};
 pub use service::DebugService;
 pub use sources::{Disk, Sources};

@@ -13,13 +13,14 @@ use std::thread;
 use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
-use tractor_core::{Ending, Error, UserError, current_actor};
+use tractor_core::{Ending, Error, UserError, current_actor, logging};
 use tractor_ipc::ActorId;
 
 use crate::crash_handler::take_awaited;
 use crate::options;
 use crate::scene::{Capture, Place, Scene, Why};
 use crate::session::{Verdict, converse};
+use crate::skips;
 
 /// Whether this actor is in debug mode.
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -28,6 +29,7 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// prompt before it goes on.
 pub fn arm() {
     ARMED.store(true, Ordering::Relaxed);
+    logging::keep(LOG_LINES_KEPT);
     watch();
 }
 
@@ -42,6 +44,15 @@ pub fn is_armed() -> bool {
     ARMED.load(Ordering::Relaxed)
 }
 
+/// How much of the log is there for `log`.
+const LOG_LINES_KEPT: usize = 1000;
+
+/// A breakpoint is reached; tells whether it is to stop there.
+#[doc(hidden)]
+pub fn stops_at(file: &str, line: u32) -> bool {
+    skips::here(|skips| !skips.passes(file, line))
+}
+
 /// Opens a prompt here. Without debug mode it does nothing.
 ///
 /// The macro `breakpoint!` of the facade does the same, and shows values and the place.
@@ -53,7 +64,8 @@ pub fn is_armed() -> bool {
 #[track_caller]
 pub fn pause(shield: bool) -> impl Future<Output = ()> + Send {
     let caller = std::panic::Location::caller();
-    let scene = is_armed().then(|| {
+    let stops = is_armed() && stops_at(caller.file(), caller.line());
+    let scene = stops.then(|| {
         let place = Place {
             file: caller.file().to_owned(),
             line: caller.line(),

@@ -13,9 +13,10 @@ use crate::local;
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::options;
-use crate::repl::{Repl, Step};
+use crate::repl::{Repl, Skip, Step};
 use crate::scene::{Scene, Why};
 use crate::service::report;
+use crate::skips;
 use crate::this_actor::ThisActor;
 
 /// What comes of a prompt.
@@ -62,6 +63,10 @@ pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
             let prompt = turn.prompt(&mut repl);
             scope::shield(prompt).await.unwrap_or(Verdict::Continue)
         }
+        Err(NoTurn::Skipped) => {
+            skips::here(|skips| skips.add(Skip::Actor));
+            Verdict::Continue
+        }
         Err(reason) => {
             print(&repl, &reason.to_string());
             Verdict::Continue
@@ -88,6 +93,8 @@ enum NoTurn {
     Refused(Refusal),
     #[error("no prompt: {0}")]
     Lost(Error),
+    #[error("no breakpoint is to stop")]
+    Skipped,
     #[error("no prompt: the task is cancelled")]
     Cancelled,
 }
@@ -170,6 +177,7 @@ impl Turn {
         let want = Ask::Want {
             request: claim.0.clone(),
             shielded,
+            pauses: repl.scene().why == Why::Pause,
             why: summary(repl),
         };
         match ask(actor, &want).await.map_err(NoTurn::Lost)? {
@@ -178,6 +186,7 @@ impl Turn {
                 claim,
                 lease,
             }),
+            Answer::Skipped => Err(NoTurn::Skipped),
             Answer::Refused(refusal) => Err(NoTurn::Refused(refusal)),
             _ => Err(NoTurn::Cancelled),
         }
@@ -209,6 +218,7 @@ impl Turn {
                 Step::Quit => return Verdict::Quit,
                 Step::Kill => self.told(&Ask::Kill).await,
                 Step::Tree => self.told(&Ask::Tree).await,
+                Step::SkipAll => self.told(&Ask::SkipAll).await,
                 Step::Queue => self.told(&Ask::Queue).await,
                 Step::Native(_) => "there is no native debugger at this prompt yet\n".to_owned(),
             };
