@@ -21,6 +21,7 @@ mod multi_nested_subactors_error_up_through_nurseries;
 mod multi_subactor_root_errors;
 mod multi_subactors;
 mod own_screen;
+mod reentry;
 mod root_actor_breakpoint;
 mod root_actor_breakpoint_forever;
 mod root_actor_error;
@@ -28,10 +29,11 @@ mod root_cancelled_but_child_is_in_tty_lock;
 mod skipping;
 mod subactor_breakpoint;
 mod subactor_error;
+mod taking_turns;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 12] = [
+const PROGRAMS: [(&str, Main); 15] = [
     ("crash_handler", crash_handler::main),
     (
         "multi_nested_subactors_error_up_through_nurseries",
@@ -43,6 +45,8 @@ const PROGRAMS: [(&str, Main); 12] = [
     ),
     ("multi_subactors", multi_subactors::main),
     ("own_screen", own_screen::main),
+    ("reentry_queue", reentry::queue),
+    ("reentry_refuse", reentry::refuse),
     ("root_actor_breakpoint", root_actor_breakpoint::main),
     (
         "root_actor_breakpoint_forever",
@@ -56,6 +60,7 @@ const PROGRAMS: [(&str, Main); 12] = [
     ("skipping", skipping::main),
     ("subactor_breakpoint", subactor_breakpoint::main),
     ("subactor_error", subactor_error::main),
+    ("taking_turns", taking_turns::main),
 ];
 
 pub(crate) fn main() -> tractor::Result<()> {

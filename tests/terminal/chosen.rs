@@ -2,6 +2,17 @@
 
 use crate::screen::Screen;
 
+/// Asks at the prompt who waits, until somebody does.
+fn wait_for_waiter(screen: &mut Screen) {
+    loop {
+        screen.line("queue");
+        screen.text("has it:");
+        if screen.prompt().contains("waits:") {
+            return;
+        }
+    }
+}
+
 /// The fixture skips the prompts of one actor and stands around those of the others; the filter
 /// lets only the panic have one by itself. Both hold in children.
 #[test]
@@ -78,4 +89,16 @@ fn breakpoints_are_skipped_from_the_prompt() {
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(!ended.tail.contains("Paused"), "{ended:?}");
+}
+
+/// A second task of an actor at a breakpoint waits for its turn, if the program says so.
+#[test]
+fn a_second_breakpoint_of_an_actor_waits_if_it_is_to() {
+    let mut screen = Screen::of("reentry_queue");
+    screen.prompt_after(&["Paused actor 'twofold'", "number = 1"]);
+    wait_for_waiter(&mut screen);
+    screen.line("c");
+    screen.prompt_after(&["Paused actor 'twofold'", "number = 2"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(0));
 }

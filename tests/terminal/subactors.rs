@@ -93,3 +93,27 @@ fn multi_subactor_root_errors() {
     assert!((1..=4).contains(&seen.len()), "{seen:?}");
     assert_eq!(screen.end().code(), Some(101), "its panic is its end");
 }
+
+/// Two at a breakpoint at once have it one after the other, then who fails, then the root.
+#[test]
+fn taking_turns() {
+    let mut screen = Screen::of("taking_turns");
+    let first = screen.prompt_after(&["Paused actor '", "total = "]);
+    let (mine, other) = match first.contains("'east'") {
+        true => ("bolt", "west"),
+        false => ("screw", "east"),
+    };
+    screen.line("order.items[0].0");
+    screen.prompt_after(&[&format!("order.items[0].0 = \"{mine}\"")]);
+    screen.line("c");
+    screen.prompt_after(&[&format!("Paused actor '{other}'")]);
+    screen.line("c");
+    for actor in ["shipper", "root"] {
+        screen.prompt_after(&[
+            &format!("Crashed actor '{actor}'"),
+            "order 7 has no address",
+        ]);
+        screen.line("c");
+    }
+    assert_eq!(screen.end().code(), Some(1));
+}

@@ -76,7 +76,7 @@ pub use crash_handler::{Crash, CrashHandler, open_crash_handler};
 pub use desk::{Desk, Tree};
 pub use editor::be_editor_if_asked;
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
-pub use options::DebugOptions;
+pub use options::{DebugOptions, Reentry};
 pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
     scene_of, stops_at,

@@ -4,6 +4,7 @@
 //! `main` up to the runtime's entry, and so comes by the same options.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
@@ -15,6 +16,20 @@ use tractor_core::Error;
 pub struct DebugOptions {
     filter: Option<Arc<Filter>>,
     fixture: Option<Arc<Fixture>>,
+    reentry: Reentry,
+}
+
+/// What becomes of a task that reaches a breakpoint while another task of its actor is at a prompt
+/// or waits for one. A crash waits for its turn in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Reentry {
+    /// It goes on, with a line in the log.
+    #[default]
+    Pass,
+    /// It waits for its turn.
+    Queue,
+    /// It panics: at most one task of an actor is meant to be there.
+    Refuse,
 }
 
 type Filter = dyn Fn(&Error) -> bool + Send + Sync;
@@ -24,6 +39,11 @@ type Fixture = dyn Fn() -> Option<Guard> + Send + Sync;
 pub(crate) struct Guard(
     #[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Any + Send>,
 );
+
+thread_local! {
+    /// Whether one of the functions runs on this thread.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
 
 static INSTALLED: OnceLock<DebugOptions> = OnceLock::new();
 
@@ -39,6 +59,11 @@ impl DebugOptions {
         fixture: impl Fn() -> Option<G> + Send + Sync + 'static,
     ) {
         self.fixture = Some(Arc::new(move || Some(Guard(Box::new(fixture()?)))));
+    }
+
+    /// Sets what becomes of a second breakpoint.
+    pub fn set_reentry(&mut self, reentry: Reentry) {
+        self.reentry = reentry;
     }
 
     /// Has them hold in this process. Of several the first stay.
@@ -69,7 +94,9 @@ impl DebugOptions {
 
 /// What the user's function gives, `None` if it panicked.
 fn called<R>(what: &str, function: impl FnOnce() -> R) -> Option<R> {
+    let before = INSIDE.replace(true);
     let result = catch_unwind(AssertUnwindSafe(function));
+    INSIDE.set(before);
     result
         .inspect_err(|_| log::error!("the debugger's {what} panicked: there is a prompt"))
         .ok()
@@ -80,12 +107,21 @@ impl fmt::Debug for DebugOptions {
         f.debug_struct("DebugOptions")
             .field("filter", &self.filter.is_some())
             .field("fixture", &self.fixture.is_some())
+            .field("reentry", &self.reentry)
             .finish()
     }
 }
 
 fn installed() -> &'static DebugOptions {
     INSTALLED.get_or_init(DebugOptions::default)
+}
+
+/// What becomes of a second breakpoint. One of the functions above would wait for itself.
+pub(crate) fn reentry() -> Reentry {
+    match INSIDE.get() {
+        true => Reentry::Pass,
+        false => installed().reentry,
+    }
 }
 
 /// Whether a crash is to have a prompt by itself in this process. Runs user code.

@@ -161,12 +161,16 @@ pub fn paused(scene: Option<Box<Scene>>, shield: bool) -> Paused {
 
 async fn pause_in(scene: Box<Scene>, shield: bool) {
     let running = Running::here();
-    if converse(*scene, shield).await == Verdict::Quit {
-        running.quit();
-        match tractor_core::scope::current() {
-            // The cancel drops it here.
-            Some(scope) if scope.is_cancelled() => std::future::pending().await,
-            _ => log::warn!("what was quit is shielded here: it ends when it leaves its shield"),
+    match converse(*scene, shield).await {
+        Verdict::Continue => {}
+        Verdict::Refused => panic!("{REFUSED}"),
+        Verdict::Quit => {
+            running.quit();
+            match tractor_core::scope::current() {
+                // The cancel drops it here.
+                Some(scope) if scope.is_cancelled() => std::future::pending().await,
+                _ => log::warn!("what was quit is shielded: it ends when it leaves its shield"),
+            }
         }
     }
 }
@@ -175,10 +179,15 @@ async fn pause_in(scene: Box<Scene>, shield: bool) {
 #[doc(hidden)]
 pub fn paused_sync(scene: Option<Box<Scene>>) {
     let Some(scene) = scene else { return };
-    if block_on(converse(*scene, false)) == Verdict::Quit {
-        std::panic::resume_unwind(Box::new(DebuggerQuit));
+    match block_on(converse(*scene, false)) {
+        Verdict::Continue => {}
+        Verdict::Refused => panic!("{REFUSED}"),
+        Verdict::Quit => std::panic::resume_unwind(Box::new(DebuggerQuit)),
     }
 }
+
+/// What a breakpoint panics with that is refused.
+const REFUSED: &str = "a breakpoint while another task of this actor is at a prompt";
 
 /// The root's main has failed: a prompt before that is the end of the tree.
 pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {

@@ -12,7 +12,7 @@ use tractor_ipc::codec;
 use crate::local;
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
-use crate::options;
+use crate::options::{self, Reentry};
 use crate::repl::{Repl, Skip, Step};
 use crate::scene::{Scene, Why};
 use crate::service::report;
@@ -26,6 +26,8 @@ pub(crate) enum Verdict {
     Continue,
     /// Whoever paused ends here.
     Quit,
+    /// Whoever paused was not to.
+    Refused,
 }
 
 /// How many prompts of this actor are open or waited for.
@@ -39,8 +41,14 @@ static OPEN: AtomicU32 = AtomicU32::new(0);
 pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
     let entered = Entered::new();
     if scene.why == Why::Pause && entered.0 > 0 {
-        log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
-        return Verdict::Continue;
+        match options::reentry() {
+            Reentry::Queue => {}
+            Reentry::Refuse => return Verdict::Refused,
+            Reentry::Pass => {
+                log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
+                return Verdict::Continue;
+            }
+        }
     }
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tractor_core::Error;
 use tractor_core::runtime_vars::{self, RuntimeVars, VarError};
-use tractor_debug::DebugOptions;
+use tractor_debug::{DebugOptions, Reentry};
 
 /// How a tree of actors is run. Every option has a default that suits most programs.
 ///
@@ -139,6 +139,15 @@ impl Options {
         fixture: impl Fn() -> Option<G> + Send + Sync + 'static,
     ) -> Self {
         self.debug.set_fixture(fixture);
+        self
+    }
+
+    /// Decides what becomes of a task that reaches a breakpoint while another task of its actor is
+    /// at a prompt. By default it goes on, with a line in the log.
+    ///
+    /// It holds in every actor: each is this program, which comes by here on its way to `run`.
+    pub fn reentry(mut self, reentry: Reentry) -> Self {
+        self.debug.set_reentry(reentry);
         self
     }
 

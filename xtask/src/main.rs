@@ -15,6 +15,7 @@ mod ci;
 mod deadlocks;
 mod examples;
 mod pty;
+mod record;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ The commands of the project: cargo xtask COMMAND
                      measures speed beside what the operating system can do at best
                      --json FILE   writes one flat object of numbers (`-`: standard output)
                      --strict      a missed target is a failure too
+  record SVG         draws a session with the debugger, as docs/session.svg has it
   test-deadlocks [--scenario ID] [--seed N] [--iterations N] [--budget 60s]
                  [--model-only] [--json FILE]
                      walks models of the lock and the ladders, and tortures real trees
@@ -71,6 +73,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         ("ci", []) => ci::run(&root()?),
         ("examples", names) => examples::run(&root()?, names),
         ("test-deadlocks", rest) => deadlocks::run(&root()?, rest),
+        ("record", [picture]) => record::run(&root()?, picture),
         ("tidy", []) => tidy::run(&root()?),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");

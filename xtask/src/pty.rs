@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,10 +16,10 @@ use rustix::termios::{Winsize, tcsetwinsize};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many columns it has.
-pub(crate) const COLUMNS: u16 = 100;
+pub(crate) const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
 
 /// How many rows.
-pub(crate) const ROWS: u16 = 50;
+pub(crate) const ROWS: NonZero<u16> = NonZero::new(100).unwrap();
 
 /// A program in a terminal of its own; dropping it kills the program.
 pub(crate) struct Pty {
@@ -38,8 +39,8 @@ impl Pty {
         grantpt(&master)?;
         unlockpt(&master)?;
         let size = Winsize {
-            ws_row: ROWS,
-            ws_col: COLUMNS,
+            ws_row: ROWS.get(),
+            ws_col: COLUMNS.get(),
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -76,11 +77,16 @@ impl Pty {
                 return Ok(shown);
             }
             let left = PATIENCE.saturating_sub(begun.elapsed());
-            if !self.read(left)? {
+            if !matches!(self.read(left), Ok(true)) {
                 let new = String::from_utf8_lossy(&self.seen[self.passed..]);
                 bail!("no {text:?} on the terminal, but:\n{new}");
             }
         }
+    }
+
+    /// All that has appeared.
+    pub(crate) fn seen(&self) -> &[u8] {
+        &self.seen
     }
 
     /// Waits until the program has let go of the terminal, and for its end.
