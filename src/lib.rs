@@ -42,7 +42,10 @@ pub use tractor_core::{
     SendStream, StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError,
     current_actor, fresh_stream, gather_contexts, maybe_open_context,
 };
-pub use tractor_debug::{breakpoint, breakpoint_sync, pause, pm, post_mortem};
+pub use tractor_debug::{
+    Crash, CrashHandler, Reentry, breakpoint, breakpoint_sync, open_crash_handler, pause, pm,
+    post_mortem,
+};
 pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};
 pub use tractor_macros::{context, main, rpc, test};

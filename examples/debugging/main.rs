@@ -5,7 +5,11 @@
 //!
 //! No stored output: they are conversations, which `tests/terminal` has with them.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example shows what it does"
+)]
 
 // What several of them use: who fails, who breaks, where, and when.
 mod branches;
@@ -31,6 +35,7 @@ macro_rules! programs {
 
 programs! {
     breakpoint_after_error_in_other_task
+    crash_handler
     debug_mode_hang
     fast_error_in_root_after_spawn
     multi_daemon_subactors
@@ -38,6 +43,7 @@ programs! {
     multi_subactor_root_errors
     multi_subactors
     open_ctx_modnofound
+    own_screen
     pause_in_a_paused_task
     per_actor_debug
     pm_in_subactor
@@ -50,11 +56,13 @@ programs! {
     root_timeout_while_child_crashed
     shield_hang_in_sub
     shielded_pause
+    skipping
     subactor_bp_in_ctx
     subactor_breakpoint
     subactor_error
     sync_bp
-    sync_pause_in_a_root_task;
+    sync_pause_in_a_root_task
+    taking_turns;
     root_and_child:
         root_error_after_child_breakpoint
         root_error_after_child_error
@@ -65,6 +73,9 @@ programs! {
         double_panic_in_subactor
         segfault_in_subactor
         stack_overflow_in_subactor;
+    reentry:
+        reentry_queue
+        reentry_refuse;
     uncaptured:
         uncaptured_beside_others
         uncaptured_in_hidden_task

@@ -45,5 +45,8 @@ mod jobs;
 // What cannot be written.
 mod shortage;
 
+// What a program has to say about its prompts.
+mod chosen;
+
 // What becomes of prompts where there is no terminal.
 mod without;

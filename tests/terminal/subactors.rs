@@ -134,3 +134,27 @@ fn panic_while_panicking(#[case] interrupts: bool) {
 fn debug_mode_hang() {
     assert_eq!(Screen::of("debug_mode_hang").end().code(), Some(0));
 }
+
+/// Two at a breakpoint at once have it one after the other, then who fails, then the root.
+#[test]
+fn taking_turns() {
+    let mut screen = Screen::of("taking_turns");
+    let first = screen.prompt_after(&["Paused actor '", "total = "]);
+    let (mine, other) = match first.contains("'east'") {
+        true => ("bolt", "west"),
+        false => ("screw", "east"),
+    };
+    screen.line("order.items[0].0");
+    screen.prompt_after(&[&format!("order.items[0].0 = \"{mine}\"")]);
+    screen.line("c");
+    screen.prompt_after(&[&format!("Paused actor '{other}'")]);
+    screen.line("c");
+    for actor in ["shipper", "root"] {
+        screen.prompt_after(&[
+            &format!("Crashed actor '{actor}'"),
+            "order 7 has no address",
+        ]);
+        screen.line("c");
+    }
+    assert_eq!(screen.end().code(), Some(1));
+}

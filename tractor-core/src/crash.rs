@@ -17,6 +17,9 @@ use crate::scope::{CancelReason, CancelScope, Cancellation};
 
 /// Looks at tasks that have failed.
 pub trait CrashWatch: Send + Sync + 'static {
+    /// Whether to have a look at a task that fails with this error. Called where the task ran.
+    fn wants(&self, error: &Error) -> bool;
+
     /// A task has failed with this error. It is answered when the future is over; until then it
     /// can be cancelled, which drops the future.
     fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()>;
@@ -139,7 +142,7 @@ pub(crate) fn forget_seen() {
 }
 
 /// Whether the watch has seen the panic that was just caught on this thread.
-pub(crate) fn take_seen() -> bool {
+pub fn take_seen() -> bool {
     SEEN.take()
 }
 
@@ -164,6 +167,10 @@ mod tests {
     struct Notes(Mutex<Vec<String>>);
 
     impl CrashWatch for Notes {
+        fn wants(&self, _: &Error) -> bool {
+            true
+        }
+
         fn failed(&self, _: String, _: Error) -> BoxFuture<'static, ()> {
             Box::pin(std::future::ready(()))
         }

@@ -473,7 +473,7 @@ impl RpcTask {
     fn watched(&self, ending: &Ending) -> Option<(&'static Arc<dyn CrashWatch>, Error)> {
         let watch = crash::watcher()?;
         let error = self.error(ending.clone());
-        (!error.is_of_cancel() && !crash::is_quit(&error)).then_some((watch, error))
+        (!crash::is_quit(&error) && watch.wants(&error)).then_some((watch, error))
     }
 
     /// Its name, as log lines show it.

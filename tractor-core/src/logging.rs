@@ -5,14 +5,20 @@
 //! of several processes do not mix. A standard error that is closed loses lines and does nothing
 //! else: no panic, no retry.
 
+// The last lines, for who looks at an actor.
+mod ring;
+
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use env_logger::{Logger, Target, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use tractor_ipc::ActorId;
+
+use self::ring::Ring;
 
 /// The environment variable that says what is logged, such as `info` or
 /// `warn,my_crate::load=debug`. It wins over what the program asks for.
@@ -110,6 +116,18 @@ pub fn print(lines: &str) {
     let _ = Diverted(WholeLines(io::stderr())).write(format!("{lines}\n").as_bytes());
 }
 
+/// Keeps the last lines of this process from now on, at most so many, without colours.
+pub fn keep(lines_max: usize) {
+    lines().keep(lines_max);
+    KEEPS.store(lines_max > 0, Ordering::Relaxed);
+}
+
+/// The last lines, at most so many, oldest first: those that were kept and that the filter let
+/// through. None if the program has a logger of its own.
+pub fn last_lines(count: usize) -> Vec<String> {
+    lines().last(count)
+}
+
 /// Has each line name the task that `namer` tells, such as `task 12`. It is asked on the thread
 /// that logs, must not log itself, and can be set once.
 #[doc(hidden)]
@@ -133,6 +151,16 @@ struct Sink {
 }
 
 static SINK: RwLock<Option<Arc<Sink>>> = RwLock::new(None);
+
+/// Whether lines are kept at all.
+static KEEPS: AtomicBool = AtomicBool::new(false);
+
+static LINES: Mutex<Ring> = Mutex::new(Ring::new());
+
+fn lines() -> MutexGuard<'static, Ring> {
+    // Its changes are single calls of a collection.
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 static TASK_NAMER: OnceLock<fn() -> Option<String>> = OnceLock::new();
 
@@ -161,6 +189,11 @@ fn build(filter: &str, actor: ActorId) -> Logger {
             task: TASK_NAMER.get().and_then(|namer| namer()),
             text: record.args(),
         };
+        if KEEPS.load(Ordering::Relaxed) {
+            let mut kept = Vec::new();
+            line.write(&mut kept, false)?;
+            lines().push(&String::from_utf8_lossy(&kept));
+        }
         line.write(out, colour)
     };
     env_logger::Builder::new()

@@ -10,6 +10,7 @@ mod lending;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ pub struct Desk {
     begun: Instant,
     now: Now,
     state: Mutex<State>,
+    /// Whether no breakpoint stops any more.
+    skips: AtomicBool,
 }
 
 /// Tells the time since the desk was made.
@@ -96,6 +99,7 @@ impl Desk {
                 acting: false,
                 tick: None,
             }),
+            skips: AtomicBool::new(false),
         })
     }
 
@@ -270,10 +274,14 @@ impl Desk {
     /// A request came over the tree.
     pub(crate) fn asked(&self, ask: Ask, responder: Responder) {
         match ask {
+            Ask::Want { pauses: true, .. } if self.skips.load(Ordering::SeqCst) => {
+                reply(Some(responder), &Answer::Skipped);
+            }
             Ask::Want {
                 request,
                 shielded,
                 why,
+                ..
             } => {
                 let want = Want {
                     why,
@@ -306,6 +314,11 @@ impl Desk {
             } => self.lend(lease, kind, target, responder),
             Ask::Tree => reply(Some(responder), &Answer::Text(self.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
+            Ask::SkipAll => {
+                self.skips.store(true, Ordering::SeqCst);
+                let told = "No breakpoint of the tree stops any more; crashes do, and who waits.\n";
+                reply(Some(responder), &Answer::Text(told.to_owned()));
+            }
             Ask::Kill => {
                 reply(Some(responder), &Answer::Revoked);
                 self.shut();

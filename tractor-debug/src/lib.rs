@@ -61,9 +61,13 @@ pub mod repl;
 pub mod sources;
 
 // The actor's half: how a prompt is asked for, and its conversation.
+mod crash_handler;
+mod local;
 mod macros;
+mod options;
 pub mod pause;
 mod session;
+mod skips;
 mod this_actor;
 
 // What strikes a process so that it cannot ask itself.
@@ -83,15 +87,17 @@ mod editor;
 mod launcher;
 pub mod terminal;
 
+pub use crash_handler::{Crash, CrashHandler, open_crash_handler};
 pub use desk::{Desk, Tree};
 pub use editor::be_editor_if_asked;
 pub use fatal::{Fatal, FatalPipe, tell_of_fatal_signals};
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
+pub use options::{DebugOptions, Reentry};
 pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
-    scene_of,
+    scene_of, stops_at,
 };
-pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World, show_age, show_tasks};
+pub use repl::{LinkLine, NativeKind, Repl, Skip, Step, TaskLine, World, show_age, show_tasks};
 pub use scene::{Capture, Place, Scene, Why};
 pub use service::DebugService;
 pub use sources::{Disk, Sources};

@@ -24,10 +24,13 @@
 #[macro_export]
 macro_rules! breakpoint {
     (if $condition:expr; $($value:expr),* $(,)?) => {
-        $crate::paused($crate::__scene!(if $condition; $($value),*), false)
+        $crate::paused(
+            $crate::__scene!(if $condition && $crate::__stops!(); $($value),*),
+            false,
+        )
     };
     ($($value:expr),* $(,)?) => {
-        $crate::paused($crate::__scene!(if true; $($value),*), false)
+        $crate::paused($crate::__scene!(if $crate::__stops!(); $($value),*), false)
     };
 }
 
@@ -51,10 +54,12 @@ macro_rules! breakpoint {
 #[macro_export]
 macro_rules! breakpoint_sync {
     (if $condition:expr; $($value:expr),* $(,)?) => {
-        $crate::paused_sync($crate::__scene!(if $condition; $($value),*))
+        $crate::paused_sync(
+            $crate::__scene!(if $condition && $crate::__stops!(); $($value),*),
+        )
     };
     ($($value:expr),* $(,)?) => {
-        $crate::paused_sync($crate::__scene!(if true; $($value),*))
+        $crate::paused_sync($crate::__scene!(if $crate::__stops!(); $($value),*))
     };
 }
 
@@ -91,6 +96,15 @@ macro_rules! pm {
                 ::core::result::Result::Err(error)
             }
         }
+    };
+}
+
+/// Whether the user lets this breakpoint stop.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stops {
+    () => {
+        $crate::stops_at(::core::file!(), ::core::line!())
     };
 }
 

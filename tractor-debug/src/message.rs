@@ -27,6 +27,8 @@ pub(crate) enum Ask {
         request: RequestId,
         /// Whether it outlasts the closing of the tree.
         shielded: bool,
+        /// Whether it is for a breakpoint, which the user may have skipped everywhere.
+        pauses: bool,
         /// What `queue` shows of it.
         why: String,
     },
@@ -47,6 +49,8 @@ pub(crate) enum Ask {
     Tree,
     /// Who has the terminal and who waits, for `queue`.
     Queue,
+    /// Let no breakpoint of the tree stop any more.
+    SkipAll,
     /// End the tree.
     Kill,
 }
@@ -56,6 +60,8 @@ pub(crate) enum Ask {
 pub(crate) enum Answer {
     Granted(Lease),
     Refused(Refusal),
+    /// No breakpoint is to stop any more.
+    Skipped,
     Line(String),
     EndOfInput,
     /// The terminal is somebody else's, or nobody's.

@@ -3,6 +3,7 @@
 use std::backtrace::Backtrace;
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +13,16 @@ use std::thread;
 use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
-use tractor_core::{Ending, Error, UserError, current_actor};
+use tractor_core::{Ending, Error, UserError, current_actor, logging};
 use tractor_ipc::ActorId;
 
+use crate::crash_handler::take_awaited;
 use crate::fatal;
 use crate::hand_over::Stack;
+use crate::options;
 use crate::scene::{Capture, Place, Scene, Why};
 use crate::session::{Verdict, converse};
+use crate::skips;
 
 /// Whether this actor is in debug mode.
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -27,6 +31,12 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// prompt before it goes on.
 pub fn arm() {
     ARMED.store(true, Ordering::Relaxed);
+    logging::keep(LOG_LINES_KEPT);
+    watch();
+}
+
+/// Begins to look at crashes.
+pub(crate) fn watch() {
     crash::watch(Arc::new(Watch));
 }
 
@@ -34,6 +44,15 @@ pub fn arm() {
 #[inline]
 pub fn is_armed() -> bool {
     ARMED.load(Ordering::Relaxed)
+}
+
+/// How much of the log is there for `log`.
+const LOG_LINES_KEPT: usize = 1000;
+
+/// A breakpoint is reached; tells whether it is to stop there.
+#[doc(hidden)]
+pub fn stops_at(file: &str, line: u32) -> bool {
+    skips::here(|skips| !skips.passes(file, line))
 }
 
 /// Opens a prompt here. Without debug mode it does nothing.
@@ -47,7 +66,8 @@ pub fn is_armed() -> bool {
 #[track_caller]
 pub fn pause(shield: bool) -> impl Future<Output = ()> + Send {
     let caller = std::panic::Location::caller();
-    let scene = is_armed().then(|| {
+    let stops = is_armed() && stops_at(caller.file(), caller.line());
+    let scene = stops.then(|| {
         let place = Place {
             file: caller.file().to_owned(),
             line: caller.line(),
@@ -101,8 +121,14 @@ fn bare_scene(place: Option<Place>, captures: Vec<Capture>) -> Scene {
     }
 }
 
-fn this_actor() -> ActorId {
-    current_actor().map_or_else(|_| ActorId::new("nobody", 0), |it| it.aid().clone())
+/// This actor; of a process that is none, the name of the program.
+pub(crate) fn this_actor() -> ActorId {
+    let program = || {
+        let path = std::env::args_os().next().unwrap_or_default();
+        let name = Path::new(&path).file_name().unwrap_or_default();
+        ActorId::new(name.to_string_lossy(), 0)
+    };
+    current_actor().map_or_else(|_| program(), |it| it.aid().clone())
 }
 
 /// A pause, if there is to be one: small and quickly done where there is none.
@@ -142,12 +168,16 @@ async fn pause_in(scene: Box<Scene>, shield: bool) {
         return std::future::pending().await;
     }
     let running = Running::here();
-    if converse(*scene, Stack::Polled, shield).await == Verdict::Quit {
-        running.quit();
-        match tractor_core::scope::current() {
-            // The cancel drops it here.
-            Some(scope) if scope.is_cancelled() => std::future::pending().await,
-            _ => log::warn!("what was quit is shielded here: it ends when it leaves its shield"),
+    match converse(*scene, Stack::Polled, shield).await {
+        Verdict::Continue => {}
+        Verdict::Refused => panic!("{REFUSED}"),
+        Verdict::Quit => {
+            running.quit();
+            match tractor_core::scope::current() {
+                // The cancel drops it here.
+                Some(scope) if scope.is_cancelled() => std::future::pending().await,
+                _ => log::warn!("what was quit is shielded: it ends when it leaves its shield"),
+            }
         }
     }
 }
@@ -169,10 +199,15 @@ fn where_is(scene: &Scene) -> String {
 #[doc(hidden)]
 pub fn paused_sync(scene: Option<Box<Scene>>) {
     let Some(scene) = scene else { return };
-    if block_on(converse(*scene, Stack::Polled, false)) == Verdict::Quit {
-        std::panic::resume_unwind(Box::new(DebuggerQuit));
+    match block_on(converse(*scene, Stack::Polled, false)) {
+        Verdict::Continue => {}
+        Verdict::Refused => panic!("{REFUSED}"),
+        Verdict::Quit => std::panic::resume_unwind(Box::new(DebuggerQuit)),
     }
 }
+
+/// What a breakpoint panics with that is refused.
+const REFUSED: &str = "a breakpoint while another task of this actor is at a prompt";
 
 /// The root's main has failed: a prompt before that is the end of the tree.
 pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
@@ -180,9 +215,14 @@ pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
         return;
     }
     let error = described(error);
-    if !error.is_of_cancel() && !crash::is_quit(&error) {
+    if options::wants(&error) && !crash::is_quit(&error) {
         converse(crashed(None, error), Stack::Gone, true).await;
     }
+}
+
+/// A crash that somebody was there to see.
+pub(crate) async fn see_crash(error: Error) {
+    converse(crashed(None, error), Stack::Gone, true).await;
 }
 
 /// An error of any type as one of the tree's.
@@ -209,6 +249,10 @@ fn crashed(task: Option<String>, error: Error) -> Scene {
 struct Watch;
 
 impl CrashWatch for Watch {
+    fn wants(&self, error: &Error) -> bool {
+        is_armed() && options::wants(error)
+    }
+
     fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()> {
         let scene = crashed(Some(task), error);
         async move {
@@ -218,15 +262,25 @@ impl CrashWatch for Watch {
     }
 
     fn panicking(&self, task: Option<String>, message: String, location: Option<String>) {
+        let is_awaited = take_awaited();
+        if !is_awaited && !is_armed() {
+            return;
+        }
         let mut scene = scene_of(location.as_deref().and_then(place), Vec::new());
         scene.why = Why::Crash;
         scene.task = task;
         let ending = Ending::Panicked { message, location };
-        scene.error = Some(Error::new(scene.actor.clone(), ending));
+        let error = Error::new(scene.actor.clone(), ending);
+        scene.error = Some(error.clone());
         let stack = Stack::of_this_thread();
         // Off this thread: a panic of anything here would end the process.
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
-        match prompt.spawn(move || block_on(converse(scene, stack, true))) {
+        let look = move || {
+            if is_awaited || options::wants(&error) {
+                block_on(converse(scene, stack, true));
+            }
+        };
+        match prompt.spawn(look) {
             // What became of it is told there.
             Ok(prompt) => drop(prompt.join()),
             Err(error) => log::error!("no prompt for a panic: {error}"),

@@ -39,13 +39,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::scene::Scene;
 use crate::sources::{Disk, Sources};
-use command::{Command, Entry, Lines, NoCommand};
+use command::{Command, Entry, Lines, NoCommand, Skipped};
 use text::{Paint, one_line};
 use view::{Stage, View};
 
 pub use report::tasks as show_tasks;
 pub use text::age as show_age;
-pub use world::{LinkLine, TaskLine, World};
+pub use world::{LinkLine, Skip, TaskLine, World};
 
 /// The longest line that is read as a command, in characters. Nobody types more; what is pasted
 /// by mistake is not taken apart.
@@ -127,6 +127,8 @@ pub enum Step {
     Tree,
     /// Show who has the terminal and who waits for it, and then the prompt.
     Queue,
+    /// Let no breakpoint of the tree stop any more, and then show the prompt.
+    SkipAll,
     /// Give the terminal to a native debugger, attached to the actor, and then show the prompt.
     Native(NativeKind),
 }
@@ -292,6 +294,11 @@ impl Repl {
             }
             Command::Tree => return Step::Tree,
             Command::Queue => return Step::Queue,
+            Command::Skip(Skipped::All) => return Step::SkipAll,
+            Command::Skip(Skipped::Actor) => report::skip_actor(world),
+            Command::Skip(Skipped::Site(times)) => report::skip_site(scene, times, world),
+            Command::Log(count) => report::log(&world.log(count)),
+            Command::Task(number) => report::task(scene, number, &world.tasks()),
             Command::Native(kind) => return Step::Native(kind),
             Command::Step(entry) => needs_native(entry),
             Command::List(lines) => {

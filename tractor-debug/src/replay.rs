@@ -101,6 +101,7 @@ impl Replay {
         let ask = Ask::Want {
             request: request.clone(),
             shielded,
+            pauses: false,
             why: String::new(),
         };
         let stage = self.stage.clone();

@@ -13,12 +13,15 @@ use tractor_core::{Actor, Error, current_actor, journal, logging, scope};
 use tractor_ipc::codec;
 
 use crate::hand_over::{Return, Stack, hand_over};
+use crate::local;
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
+use crate::options::{self, Guard, Reentry};
 use crate::planted::planted;
-use crate::repl::{Repl, Step, World};
+use crate::repl::{Repl, Skip, Step, World};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
+use crate::skips;
 use crate::this_actor::ThisActor;
 
 /// What comes of a prompt.
@@ -28,6 +31,8 @@ pub(crate) enum Verdict {
     Continue,
     /// Whoever paused ends here.
     Quit,
+    /// Whoever paused was not to.
+    Refused,
 }
 
 /// How many prompts of this actor are open or waited for.
@@ -41,8 +46,14 @@ static OPEN: AtomicU32 = AtomicU32::new(0);
 pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verdict {
     let entered = Entered::new();
     if scene.why == Why::Pause && entered.0 > 0 {
-        log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
-        return Verdict::Continue;
+        match options::reentry() {
+            Reentry::Queue => {}
+            Reentry::Refuse => return Verdict::Refused,
+            Reentry::Pass => {
+                log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
+                return Verdict::Continue;
+            }
+        }
     }
     converse_for(Party::here(stack, entered), scene, shielded).await
 }
@@ -51,8 +62,7 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
 pub(crate) async fn converse_for(party: Party, scene: Scene, shielded: bool) -> Verdict {
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {
-        print(&repl, "this process is not an actor");
-        return Verdict::Continue;
+        return alone(repl);
     };
     let asked = async { Turn::take(actor, party, &repl, shielded).await };
     let turn = if shielded || planted!(CancelWaitsForTheTerminal) {
@@ -64,9 +74,16 @@ pub(crate) async fn converse_for(party: Party, scene: Scene, shielded: bool) -> 
     };
     match turn {
         Ok(turn) => {
+            let Some(guard) = options::enter() else {
+                return Verdict::Continue;
+            };
             repl = repl.coloured(has_colours());
-            let prompt = turn.prompt(&mut repl);
+            let prompt = turn.prompt(&mut repl, guard);
             scope::shield(prompt).await.unwrap_or(Verdict::Continue)
+        }
+        Err(NoTurn::Skipped) => {
+            skips::here(|skips| skips.add(Skip::Actor));
+            Verdict::Continue
         }
         Err(reason) => {
             print(&repl, &reason.to_string());
@@ -113,6 +130,18 @@ impl Party {
     }
 }
 
+/// The prompt of a process that is no actor.
+fn alone(repl: Repl) -> Verdict {
+    let Some(_guard) = options::enter() else {
+        return Verdict::Continue;
+    };
+    let mut repl = repl.coloured(has_colours());
+    local::converse(&mut repl).unwrap_or_else(|reason| {
+        print(&repl.coloured(false), &format!("no prompt: {reason}"));
+        Verdict::Continue
+    })
+}
+
 /// Why there is no prompt.
 #[derive(Debug, thiserror::Error)]
 enum NoTurn {
@@ -120,6 +149,8 @@ enum NoTurn {
     Refused(Refusal),
     #[error("no prompt: {0}")]
     Lost(Error),
+    #[error("no breakpoint is to stop")]
+    Skipped,
     #[error("no prompt: the task is cancelled")]
     Cancelled,
 }
@@ -230,6 +261,7 @@ impl Turn {
         let want = Ask::Want {
             request: claim.request.clone(),
             shielded,
+            pauses: repl.scene().why == Why::Pause,
             why: summary(repl),
         };
         match ask(actor, &want).await.map_err(NoTurn::Lost)? {
@@ -244,13 +276,15 @@ impl Turn {
                     _entered: entered,
                 })
             }
+            Answer::Skipped => Err(NoTurn::Skipped),
             Answer::Refused(refusal) => Err(NoTurn::Refused(refusal)),
             _ => Err(NoTurn::Cancelled),
         }
     }
 
-    /// Shows the prompt until it is left.
-    async fn prompt(self, repl: &mut Repl) -> Verdict {
+    /// Shows the prompt until it is left. The program's guard around it goes before the terminal is
+    /// given back.
+    async fn prompt(self, repl: &mut Repl, _guard: Option<Guard>) -> Verdict {
         let mut text = repl.opening() + "\n";
         loop {
             let read = Ask::Read {
@@ -275,6 +309,7 @@ impl Turn {
                 Step::Quit => return Verdict::Quit,
                 Step::Kill => self.told(&Ask::Kill).await,
                 Step::Tree => self.told(&Ask::Tree).await,
+                Step::SkipAll => self.told(&Ask::SkipAll).await,
                 Step::Queue => self.told(&Ask::Queue).await,
                 Step::Native(kind) => {
                     match hand_over(self.actor, self.lease, kind, repl.scene(), self.stack).await {

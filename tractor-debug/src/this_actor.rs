@@ -1,9 +1,10 @@
 //! [`ThisActor`]: the world of a prompt in a running actor.
 
 use tractor_core::runtime_vars::{self, runtime_var};
-use tractor_core::{CancelReason, current_actor};
+use tractor_core::{CancelReason, current_actor, logging};
 
-use crate::repl::{LinkLine, TaskLine, World};
+use crate::repl::{LinkLine, Skip, TaskLine, World};
+use crate::skips;
 
 /// The actor of this process.
 pub(crate) struct ThisActor;
@@ -32,6 +33,14 @@ impl World for ThisActor {
 
     fn cancel_task(&self, number: u64) -> bool {
         current_actor().is_ok_and(|actor| actor.cancel_task(number, CancelReason::Asked))
+    }
+
+    fn skip(&self, skip: Skip) {
+        skips::here(|skips| skips.add(skip));
+    }
+
+    fn log(&self, count: usize) -> Vec<String> {
+        logging::last_lines(count)
     }
 
     fn runtime_vars(&self) -> Vec<(String, String)> {

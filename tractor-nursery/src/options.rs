@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use tractor_core::Error;
 use tractor_core::runtime_vars::{self, RuntimeVars, VarError};
+use tractor_debug::{DebugOptions, Reentry};
 
 /// How a tree of actors is run. Every option has a default that suits most programs.
 ///
@@ -26,6 +28,7 @@ pub struct Options {
     pub(crate) runtime_dir: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) bad_var: Option<VarError>,
+    pub(crate) debug: DebugOptions,
 }
 
 /// What keeps a program that starts actors by mistake from taking the machine down.
@@ -60,6 +63,7 @@ impl Default for Options {
             runtime_dir: None,
             limits: Limits::default(),
             bad_var: None,
+            debug: DebugOptions::default(),
         }
     }
 }
@@ -91,6 +95,59 @@ impl Options {
     pub fn debug_mode(mut self, on: bool) -> Self {
         let inserted = self.vars.insert_own(runtime_vars::DEBUG_MODE, &on);
         self.bad_var = self.bad_var.or_else(|| inserted.err());
+        self
+    }
+
+    /// In debug mode, opens a prompt by itself only for failures of which this is true. Without a
+    /// filter these are all that are not merely the effect of a cancel; `pm!` and `post_mortem`
+    /// ask nobody.
+    ///
+    /// It holds in every actor: each is this program, which comes by here on its way to `run`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tractor_nursery::Options;
+    ///
+    /// let options = Options::default().debug_mode(true).debug_filter(|error| error.is_panic());
+    /// # let _ = options;
+    /// ```
+    pub fn debug_filter(mut self, filter: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
+        self.debug.set_filter(filter);
+        self
+    }
+
+    /// Calls this right before each prompt of an actor, in that actor, with the terminal given to
+    /// it, and drops what it returned when the prompt is over: for programs that own the screen.
+    /// `None` skips the prompt; whoever paused goes on.
+    ///
+    /// It holds in every actor: each is this program, which comes by here on its way to `run`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tractor_nursery::Options;
+    ///
+    /// /// Leaves the program's own screen until it is dropped.
+    /// struct LeftScreen;
+    ///
+    /// let options = Options::default().repl_fixture(|| Some(LeftScreen));
+    /// # let _ = options;
+    /// ```
+    pub fn repl_fixture<G: Send + 'static>(
+        mut self,
+        fixture: impl Fn() -> Option<G> + Send + Sync + 'static,
+    ) -> Self {
+        self.debug.set_fixture(fixture);
+        self
+    }
+
+    /// Decides what becomes of a task that reaches a breakpoint while another task of its actor is
+    /// at a prompt. By default it goes on, with a line in the log.
+    ///
+    /// It holds in every actor: each is this program, which comes by here on its way to `run`.
+    pub fn reentry(mut self, reentry: Reentry) -> Self {
+        self.debug.set_reentry(reentry);
         self
     }
 

@@ -50,6 +50,7 @@ where
     // In a child too: its own children come the same way.
     entry::note_main();
     tractor_debug::be_editor_if_asked();
+    options.debug.clone().install();
     if let Some(boot) = process::detect() {
         let begun = child_main::begin(boot);
         child_main::fail(&format!(

@@ -58,6 +58,7 @@ where
 {
     let name = harness_name(spec.name);
     tractor_debug::be_editor_if_asked();
+    spec.options.debug.clone().install();
     if let Some(boot) = process::detect() {
         entry::note_test(&name);
         be_root(child_main::begin(boot), spec.options, body);

@@ -31,6 +31,9 @@ pub(crate) const PEER_COMMAND: &str = "bench-peer";
 /// The hidden command under which it starts this program as the root of another tree.
 pub(crate) const ROOT_COMMAND: &str = "bench-root";
 
+/// The hidden command under which it starts this program as a root that is debugged.
+pub(crate) const DEBUGGED_COMMAND: &str = "bench-debugged";
+
 /// Measures one thing, several times if need be, and gives one number in the catalogue's unit.
 #[derive(Clone, Copy)]
 enum Measure {

@@ -14,6 +14,8 @@ mod bench;
 mod ci;
 mod deadlocks;
 mod examples;
+mod pty;
+mod record;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ The commands of the project: cargo xtask COMMAND
                      measures speed beside what the operating system can do at best
                      --json FILE   writes one flat object of numbers (`-`: standard output)
                      --strict      a missed target is a failure too
+  record SVG         draws a session with the debugger, as docs/session.svg has it
   test-deadlocks [--scenario ID] [--seed N] [--iterations N] [--budget 60s]
                  [--patience 25s] [--planted BUG] [--model-only] [--json FILE]
                      walks models of the lock and the ladders, and tortures real trees
@@ -66,6 +69,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         // First, because the benchmark times how soon this process answers.
         (bench::PEER_COMMAND, [role, cpu]) => bench::peer::run(role, cpu),
         (bench::ROOT_COMMAND, []) => bench::runtime::orphans::be_root(),
+        (bench::DEBUGGED_COMMAND, [what]) => bench::runtime::prompts::be_debugged(what),
         // The actors that it starts come this way too, and go no further than `tractor::run`.
         ("bench", rest) => {
             tractor::run(tractor::Options::default(), async || bench::run(rest).await)
@@ -73,6 +77,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         ("ci", []) => ci::run(&root()?),
         ("examples", names) => examples::run(&root()?, names),
         ("test-deadlocks", rest) => deadlocks::run(&root()?, rest),
+        ("record", [picture]) => record::run(&root()?, picture),
         ("tidy", []) => tidy::run(&root()?),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");

@@ -23,7 +23,10 @@ pub(super) enum Command {
     },
     Error(Option<usize>),
     Tasks,
+    Task(u64),
     Cancel(u64),
+    Skip(Skipped),
+    Log(usize),
     Tree,
     Queue,
     Links,
@@ -33,6 +36,15 @@ pub(super) enum Command {
     Native(NativeKind),
     /// What only a native debugger can do.
     Step(&'static Entry),
+}
+
+/// Which breakpoints `skip` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Skipped {
+    /// This one, for ever or so many times.
+    Site(Option<u64>),
+    Actor,
+    All,
 }
 
 /// Which lines `list` shows.
@@ -86,6 +98,8 @@ enum Verb {
     Error,
     Tasks,
     Cancel,
+    Skip,
+    Log,
     Tree,
     Queue,
     Links,
@@ -113,13 +127,13 @@ const fn entry(
 
 /// All commands, in the order in which `help` shows them.
 #[rustfmt::skip]
-pub(super) static COMMANDS: [Entry; 27] = [
+pub(super) static COMMANDS: [Entry; 29] = [
     entry(Verb::Continue, &["continue", "c", "cont"], "", "goes on, and passes the terminal on (also Ctrl-D)"),
     entry(Verb::Quit, &["quit", "q"], "", "ends the paused task with the error DebuggerQuit; after a crash as `continue`"),
     entry(Verb::Kill, &["kill", "q!", "abort"], "", "cancels the whole tree; asks once"),
     entry(Verb::List, &["list", "l"], "[. | N | A,B | FUNCTION]", "the source around the current line, then what follows"),
     entry(Verb::LongList, &["longlist", "ll"], "", "the whole function around the current line"),
-    entry(Verb::Where, &["where", "w", "bt"], "[full]", "the stack; frames of the runtime are counted, with `full` shown"),
+    entry(Verb::Where, &["where", "w", "bt"], "[full | N]", "the stack, with `full` also the runtime's frames; or what is known of task N"),
     entry(Verb::Up, &["up", "u"], "[N]", "looks at the source of the caller"),
     entry(Verb::Down, &["down", "d"], "[N]", "looks at the source of what was called"),
     entry(Verb::Frame, &["frame", "f"], "[N]", "looks at the source of frame N of `where`"),
@@ -129,6 +143,8 @@ pub(super) static COMMANDS: [Entry; 27] = [
     entry(Verb::Error, &["error", "err", "exc"], "[N]", "what went wrong, with its causes; of several the Nth"),
     entry(Verb::Tasks, &["tasks", "ps"], "", "the calls that run in this actor"),
     entry(Verb::Cancel, &["cancel"], "N", "cancels the task of number N"),
+    entry(Verb::Skip, &["skip"], "[N | site | actor | all]", "does not stop here again, or the next N times; `actor`, `all`: at no breakpoint"),
+    entry(Verb::Log, &["log"], "[N]", "the last N lines of the actor's log, 20 by default"),
     entry(Verb::Tree, &["tree", "actor"], "", "the actors of the tree"),
     entry(Verb::Queue, &["queue", "lock"], "", "who has the terminal and who waits for it"),
     entry(Verb::Links, &["chans"], "", "the links to other actors"),
@@ -165,13 +181,18 @@ impl Entry {
         }
         let with_argument = match self.verb {
             Verb::List => Some(Command::List(Lines::parse(arguments)?)),
-            Verb::Where => Some(Command::Where {
-                full: match arguments {
-                    "" => false,
-                    "full" => true,
-                    _ => return None,
-                },
+            Verb::Where => Some(match arguments {
+                "" => Command::Where { full: false },
+                "full" => Command::Where { full: true },
+                number => Command::Task(number.parse().ok()?),
             }),
+            Verb::Skip => Some(Command::Skip(match arguments {
+                "" | "site" => Skipped::Site(None),
+                "actor" => Skipped::Actor,
+                "all" => Skipped::All,
+                times => Skipped::Site(Some(times.parse().ok()?)),
+            })),
+            Verb::Log => Some(Command::Log(number_or(LOG_LINES, arguments)?)),
             Verb::Up => Some(Command::Up(number_or(1, arguments)?)),
             Verb::Down => Some(Command::Down(number_or(1, arguments)?)),
             Verb::Frame => Some(Command::Frame(optional_number(arguments)?)),
@@ -245,6 +266,9 @@ impl Lines {
     }
 }
 
+/// How many lines `log` shows.
+const LOG_LINES: usize = 20;
+
 /// The number of a line, from 1.
 fn line(text: &str) -> Option<usize> {
     text.trim().parse().ok().filter(|number| *number > 0)
@@ -310,7 +334,8 @@ mod tests {
     #[test]
     fn arguments_where_none_belong_are_refused() {
         for wrong in [
-            "c 5", "quit now", "kill all", "gdb -p 1", "where 3", "up x", "cancel", "p",
+            "c 5", "quit now", "kill all", "gdb -p 1", "where x", "skip it", "log x", "up x",
+            "cancel", "p",
         ] {
             assert!(matches!(parse(wrong), Err(NoCommand::Usage(_))), "{wrong}");
         }
@@ -324,6 +349,20 @@ mod tests {
         assert_eq!(parse("q!"), Ok(Command::Kill));
         assert_eq!(parse("bt full"), Ok(Command::Where { full: true }));
         assert_eq!(parse("u 2"), Ok(Command::Up(2)));
+        assert_eq!(parse("w 7"), Ok(Command::Task(7)));
+    }
+
+    #[test]
+    fn skip_means_here_unless_it_says_more() {
+        for (line, skipped) in [
+            ("skip", Skipped::Site(None)),
+            ("skip site", Skipped::Site(None)),
+            ("skip 3", Skipped::Site(Some(3))),
+            ("skip actor", Skipped::Actor),
+            ("skip all", Skipped::All),
+        ] {
+            assert_eq!(parse(line), Ok(Command::Skip(skipped)), "{line}");
+        }
     }
 
     #[test]

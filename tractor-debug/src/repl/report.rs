@@ -4,7 +4,7 @@ use tractor_core::{Error, TaskState};
 
 use super::text::{age, count, one_line, plain, table};
 use super::view::show_place;
-use super::world::{LinkLine, TaskLine, World};
+use super::world::{LinkLine, Skip, TaskLine, World};
 use crate::scene::{Scene, Why};
 
 /// How much of one cell of a table is shown, in characters.
@@ -106,6 +106,64 @@ pub(super) fn cancel(number: u64, world: &dyn World) -> String {
     match world.cancel_task(number) {
         true => format!("Task {number} is being cancelled; `tasks` shows whether it has ended."),
         false => format!("There is no task {number}; `tasks` shows those that run."),
+    }
+}
+
+/// `where N`.
+pub(super) fn task(scene: &Scene, number: u64, tasks: &[TaskLine]) -> String {
+    let Some(task) = tasks.iter().find(|task| task.number == number) else {
+        return format!("There is no task {number}; `tasks` shows those that run.");
+    };
+    let caller = task.caller.as_ref().map_or("nobody", |it| it.name());
+    let text = format!(
+        "Task {number} is `{}`, called by '{}', for {}, {}.",
+        cell(&task.function),
+        cell(caller),
+        age(task.age),
+        state(task.state)
+    );
+    let is_here = scene
+        .task
+        .as_ref()
+        .is_some_and(|here| here.ends_with(&format!(" {number}")));
+    let stack = match is_here {
+        true => "This prompt is its own: `where` shows its stack.",
+        false => "A task that waits has no stack; that of one that runs shows `gdb`.",
+    };
+    format!("{text}\n{stack}")
+}
+
+/// `skip actor`.
+pub(super) fn skip_actor(world: &dyn World) -> String {
+    world.skip(Skip::Actor);
+    "No breakpoint of this actor stops any more; crashes do.".to_owned()
+}
+
+/// `skip`, `skip site` and `skip N`.
+pub(super) fn skip_site(scene: &Scene, times: Option<u64>, world: &dyn World) -> String {
+    let (Why::Pause, Some(place)) = (scene.why, &scene.place) else {
+        return "This is no breakpoint: `skip actor` and `skip all` skip all others.".to_owned();
+    };
+    world.skip(Skip::Site {
+        file: place.file.clone(),
+        line: place.line,
+        times,
+    });
+    let place = show_place(place);
+    match times {
+        None => format!("The breakpoint at {place} stops no more."),
+        Some(times) => format!("The breakpoint at {place} stops after {times} more."),
+    }
+}
+
+/// `log`.
+pub(super) fn log(lines: &[String]) -> String {
+    match lines {
+        [] => "Nothing was logged here; `env` shows the level.".to_owned(),
+        lines => {
+            let lines: Vec<_> = lines.iter().map(|line| plain(line)).collect();
+            lines.join("\n")
+        }
     }
 }
 

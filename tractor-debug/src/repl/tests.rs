@@ -41,6 +41,7 @@ impl Loader {
 #[derive(Default)]
 struct Busy {
     cancelled: RefCell<Vec<u64>>,
+    skipped: RefCell<Vec<Skip>>,
 }
 
 impl World for Busy {
@@ -67,6 +68,13 @@ impl World for Busy {
     fn cancel_task(&self, number: u64) -> bool {
         self.cancelled.borrow_mut().push(number);
         number == 7
+    }
+    fn skip(&self, skip: Skip) {
+        self.skipped.borrow_mut().push(skip);
+    }
+    fn log(&self, count: usize) -> Vec<String> {
+        let lines = ["load begins", "no \x1b[5mtea"].map(str::to_owned);
+        lines.into_iter().take(count).collect()
     }
     fn runtime_vars(&self) -> Vec<(String, String)> {
         vec![("debug_mode".to_owned(), "true".to_owned())]

@@ -47,10 +47,34 @@ pub trait World {
     /// The variables that were handed down to it, as text, by name.
     fn runtime_vars(&self) -> Vec<(String, String)>;
 
+    /// Does not stop there any more. Nothing by default.
+    fn skip(&self, _skip: Skip) {}
+
+    /// The last lines of its log, at most so many, oldest first. None by default.
+    fn log(&self, _count: usize) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What else `info` may tell, such as the build, in this order. Nothing by default.
     fn facts(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// At which breakpoints an actor is not to stop any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skip {
+    /// At this one.
+    Site {
+        /// The file, as `file!()` gives it.
+        file: String,
+        /// The line, from 1.
+        line: u32,
+        /// How often it is passed by before it stops again; `None` for ever.
+        times: Option<u64>,
+    },
+    /// At none.
+    Actor,
 }
 
 /// A call of another actor that runs here, as `tasks` shows it.

@@ -62,8 +62,8 @@ pub(crate) const ROWS: [Row; 23] = [
     row("tree_3x3_s", Seconds, None, Some(AtMost(0.100)), "39 actors in three levels, up and down"),
     row("orphans_gone_s", Seconds, None, Some(AtMost(0.1)), "kill -9 of an actor until its subtree is gone"),
     row("idle_actor_private_bytes", Bytes, None, Some(AtMost(2.0 * 1024.0 * 1024.0)), "memory of an idle actor"),
-    row("lock_handover_s", Seconds, None, None, "the terminal from one actor to the next"),
-    row("crash_prompt_s", Seconds, None, None, "a crash until its prompt"),
+    row("lock_handover_s", Seconds, None, Some(AtMost(0.005)), "Enter after `c` until the prompt of the next actor"),
+    row("crash_prompt_s", Seconds, None, Some(AtMost(0.02)), "a task fails in an actor until its prompt is shown"),
     row("breakpoint_disarmed_s", Seconds, None, Some(AtMost(2e-9)), "a breakpoint with debug mode off, in async code"),
 ];
 

@@ -6,6 +6,7 @@ mod grove;
 mod lives;
 mod memory;
 pub(crate) mod orphans;
+pub(crate) mod prompts;
 mod streams;
 
 use std::time::Instant;
@@ -16,7 +17,7 @@ use futures::FutureExt as _;
 use super::Measure::InTree;
 use super::Measurement;
 
-pub(super) const MEASUREMENTS: [Measurement; 16] = [
+pub(super) const MEASUREMENTS: [Measurement; 18] = [
     ("rpc_rtt_s", InTree(|| calls::round_trip().boxed_local())),
     (
         "rpc_tcp_rtt_s",
@@ -62,6 +63,11 @@ pub(super) const MEASUREMENTS: [Measurement; 16] = [
         "idle_actor_private_bytes",
         InTree(|| memory::of_idle_actor().boxed_local()),
     ),
+    (
+        "lock_handover_s",
+        InTree(|| prompts::handover().boxed_local()),
+    ),
+    ("crash_prompt_s", InTree(|| prompts::crash().boxed_local())),
     (
         "breakpoint_disarmed_s",
         InTree(|| breakpoints::disarmed().boxed_local()),

@@ -101,6 +101,51 @@ fn the_actor_is_asked_for_what_only_it_knows() {
 }
 
 #[test]
+fn what_is_skipped_is_this_breakpoint_or_more() {
+    let (mut at_pause, mut at_crash, world) =
+        (repl(scene(Vec::new())), repl(crash()), Busy::default());
+    let place = |times| Skip::Site {
+        file: "src/main.rs".to_owned(),
+        line: 12,
+        times,
+    };
+    for (line, skip, said) in [
+        ("skip", place(None), "src/main.rs:12 stops no more"),
+        ("skip 3", place(Some(3)), "stops after 3 more"),
+        ("skip actor", Skip::Actor, "of this actor"),
+    ] {
+        let step = at_pause.run(line, &world);
+        assert!(
+            matches!(&step, Step::Show(text) if text.contains(said)),
+            "{step:?}"
+        );
+        assert_eq!(world.skipped.borrow_mut().pop(), Some(skip), "{line}");
+    }
+    assert_eq!(at_pause.run("skip all", &world), Step::SkipAll);
+    assert!(shown(&mut at_crash, "skip").contains("This is no breakpoint"));
+    assert!(world.skipped.borrow().is_empty());
+}
+
+#[test]
+fn the_log_is_shown_without_what_a_terminal_would_obey() {
+    let mut repl = repl(scene(Vec::new()));
+    assert_eq!(shown(&mut repl, "log 1"), "load begins");
+    let log = shown(&mut repl, "log");
+    assert!(log.contains("tea") && !log.contains('\x1b'), "{log}");
+    assert!(shown(&mut repl, "log 0").contains("Nothing was logged"));
+}
+
+#[test]
+fn a_task_is_told_of_by_its_number() {
+    let mut repl = repl(scene(Vec::new()));
+    let task = shown(&mut repl, "where 7");
+    for text in ["`demo::load`", "'boss'", "1 min 1 s", "waiting", "its own"] {
+        assert!(task.contains(text), "{task}");
+    }
+    assert!(shown(&mut repl, "where 8").contains("no task 8"));
+}
+
+#[test]
 fn a_pause_has_no_error() {
     assert!(shown(&mut repl(scene(Vec::new())), "error").contains("Nothing went wrong here"));
     assert!(shown(&mut repl(crash()), "err 1").contains("a single error"));
