@@ -53,7 +53,7 @@ async fn idle() {
 }
 
 #[tractor::main(debug_mode)]
-pub(crate) async fn task() -> tractor::Result<()> {
+pub(crate) async fn uncaptured_in_task() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let secret = nursery.run_in_actor("accountant", paused_task(1)).await?;
         println!("the secret is {}", secret.result().await?);
@@ -63,7 +63,7 @@ pub(crate) async fn task() -> tractor::Result<()> {
 }
 
 #[tractor::main(debug_mode)]
-pub(crate) async fn plain_code() -> tractor::Result<()> {
+pub(crate) async fn uncaptured_in_plain_code() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let secret = nursery.run_in_actor("accountant", paused_code(1)).await?;
         println!("the secret is {}", secret.result().await?);
@@ -73,7 +73,7 @@ pub(crate) async fn plain_code() -> tractor::Result<()> {
 }
 
 #[tractor::main(debug_mode)]
-pub(crate) async fn panic() -> tractor::Result<()> {
+pub(crate) async fn uncaptured_in_panic() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         nursery.run_in_actor("accountant", panics(1)).await?;
         Ok(())
@@ -82,14 +82,14 @@ pub(crate) async fn panic() -> tractor::Result<()> {
 }
 
 #[tractor::main(debug_mode)]
-pub(crate) async fn root() -> tractor::Result<()> {
+pub(crate) async fn uncaptured_in_root() -> tractor::Result<()> {
     println!("the secret is {}", paused_task(1).await);
     tractor::Ok(())
 }
 
 /// Nobody may look into this one, unless he may look into all.
 #[tractor::main(debug_mode)]
-pub(crate) async fn hidden() -> tractor::Result<()> {
+pub(crate) async fn uncaptured_in_hidden_task() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         nursery.run_in_actor("accountant", hidden_task()).await?;
         Ok(())
@@ -99,7 +99,7 @@ pub(crate) async fn hidden() -> tractor::Result<()> {
 
 /// When one of the others ends, all are to end.
 #[tractor::main(debug_mode)]
-pub(crate) async fn beside_others() -> tractor::Result<()> {
+pub(crate) async fn uncaptured_beside_others() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         nursery.run_in_actor("idle", idle()).await?;
         nursery.run_in_actor("deaf", deaf()).await?;

@@ -38,7 +38,9 @@ mod wander;
 mod calls;
 #[path = "../support/mod.rs"]
 mod support;
-// A program in a terminal.
+// A program in a terminal, and what appears there.
+#[path = "../terminal/appearing.rs"]
+mod appearing;
 #[path = "../terminal/screen.rs"]
 mod screen;
 #[path = "../faults/tree.rs"]

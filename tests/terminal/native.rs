@@ -35,9 +35,9 @@ fn open_gdb(screen: &mut Screen) {
 
 /// Leaves gdb, and waits for the prompt that was there before.
 fn quit_gdb(screen: &mut Screen) -> String {
-    screen.line("quit");
+    screen.line_elsewhere("quit");
     screen.text("(y or n)");
-    screen.line("y");
+    screen.line_elsewhere("y");
     screen.prompt_after(&["back from gdb"])
 }
 
@@ -51,7 +51,7 @@ fn gdb_shows_where_a_fatal_signal_struck() {
     screen.prompt_after(&["Crashed actor 'native'"]);
     screen.line("gdb");
     screen.text("(gdb) ");
-    screen.line("up 3");
+    screen.line_elsewhere("up 3");
     screen.text("fatal_signals.rs:");
     screen.text("(gdb) ");
     quit_gdb(&mut screen);
@@ -78,9 +78,9 @@ fn gdb_shows_what_was_not_captured_and_the_prompt_comes_back(
     screen.line("p secret");
     screen.prompt_after(&["not captured", "`gdb`"]);
     open_gdb(&mut screen);
-    screen.line("p secret");
+    screen.line_elsewhere("p secret");
     screen.text(SECRET);
-    screen.line("info locals");
+    screen.line_elsewhere("info locals");
     screen.text("secret = 4712");
     quit_gdb(&mut screen);
     // It can be had again.
@@ -113,9 +113,9 @@ fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
     screen.prompt();
     open_gdb(&mut screen);
     // While the actor runs, nobody reads.
-    screen.line("continue");
+    screen.line_elsewhere("continue");
     screen.text("Continuing.");
-    screen.line("info");
+    screen.line_elsewhere("info");
     signal(screen.process("gdb"), Signal::Kill);
     screen.prompt_after(&["gdb was killed by signal 9"]);
     screen.line("c");
@@ -141,19 +141,19 @@ fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
     screen.line("n");
     screen.prompt_after(&["type `gdb`, and `next` there"]);
     open_gdb(&mut screen);
-    screen.line(step);
+    screen.line_elsewhere(step);
     screen.text("the pause is over");
     screen.text("(gdb) ");
-    screen.line("p secret");
+    screen.line_elsewhere("p secret");
     screen.text(SECRET);
-    screen.line("info line");
+    screen.line_elsewhere("info line");
     screen.text("uncaptured.rs");
-    screen.line("finish");
+    screen.line_elsewhere("finish");
     screen.text("Run till exit");
     screen.text("(gdb) ");
-    screen.line("quit");
+    screen.line_elsewhere("quit");
     screen.text("(y or n)");
-    screen.line("y");
+    screen.line_elsewhere("y");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
@@ -168,7 +168,7 @@ fn a_task_that_ends_below_gdb_ends_gdb() {
     let mut screen = Screen::of("uncaptured_in_task");
     screen.prompt();
     open_gdb(&mut screen);
-    screen.line("continue");
+    screen.line_elsewhere("continue");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
@@ -183,7 +183,7 @@ fn a_task_goes_on_when_the_gdb_above_it_is_terminated() {
     let mut screen = Screen::of("uncaptured_in_task");
     screen.prompt();
     open_gdb(&mut screen);
-    screen.line("next");
+    screen.line_elsewhere("next");
     screen.text("the pause is over");
     screen.text("(gdb) ");
     signal(screen.process("gdb"), Signal::Terminate);
@@ -201,9 +201,9 @@ fn when_the_actor_is_killed_in_gdb_its_death_is_told_and_the_next_has_the_prompt
     let mut screen = Screen::of("uncaptured_in_task");
     screen.prompt();
     open_gdb(&mut screen);
-    screen.line("kill");
+    screen.line_elsewhere("kill");
     screen.text("(y or n)");
-    screen.line("y");
+    screen.line_elsewhere("y");
     screen.prompt_after(&["Crashed actor 'root'", "signal 9"]);
     screen.line("c");
     let ended = screen.end();
@@ -221,7 +221,7 @@ fn sigterm_ends_the_tree_although_gdb_has_the_terminal(#[case] command: &str, #[
     let mut screen = Screen::of("uncaptured_in_panic");
     screen.prompt();
     open_gdb(&mut screen);
-    screen.line(command);
+    screen.line_elsewhere(command);
     screen.text(text);
     screen.signal(rexpect::process::Signal::SIGTERM);
     let ended = screen.end();
@@ -237,7 +237,7 @@ fn when_the_root_is_killed_gdb_goes_with_it() {
     if !has_gdb() {
         return;
     }
-    let mut screen = Screen::of("uncaptured_in_task");
+    let mut screen = Screen::of("uncaptured_in_task").without_settings();
     screen.prompt();
     open_gdb(&mut screen);
     screen.signal(rexpect::process::Signal::SIGKILL);
@@ -257,7 +257,7 @@ fn ctrl_c_in_gdb_is_for_gdb_alone() {
         screen.text("Quit");
         screen.text("(gdb) ");
     }
-    screen.line("continue");
+    screen.line_elsewhere("continue");
     screen.text("Continuing.");
     screen.control('c');
     screen.text("SIGINT");
@@ -287,7 +287,7 @@ fn gdb_is_attached_while_its_actor_is_cancelled() {
     signal(screen.process("idle"), Signal::Kill);
     wait_gone(deaf);
     assert!(is_alive(accountant));
-    screen.line("p secret");
+    screen.line_elsewhere("p secret");
     screen.text(SECRET);
     quit_gdb(&mut screen);
     screen.line("c");
@@ -359,7 +359,7 @@ fn ctrl_z_in_gdb_stops_the_root_as_well_until_the_shell_continues_both() {
     screen.control('z');
     // SIGTSTP and 128.
     screen.text("it has 148");
-    screen.line("p secret");
+    screen.line_elsewhere("p secret");
     screen.text(SECRET);
     quit_gdb(&mut screen);
     screen.line("c");
@@ -378,7 +378,7 @@ fn ctrl_z_in_gdb_changes_nothing_where_no_shell_looks_after_the_root(#[case] nam
     screen.prompt();
     open_gdb(&mut screen);
     screen.control('z');
-    screen.line("p secret");
+    screen.line_elsewhere("p secret");
     screen.text(SECRET);
     quit_gdb(&mut screen);
     screen.line("c");

@@ -81,7 +81,7 @@ fn wait_for_all(screen: &mut Screen) {
 
 #[test]
 fn a_flood_is_shown_above_the_prompt_in_whole_lines() {
-    let mut screen = Screen::of("flood");
+    let mut screen = Screen::of("flood").without_history();
     screen.text("Paused actor 'pausing'");
     screen.prompt();
     for key in ["a", "n", "s"] {

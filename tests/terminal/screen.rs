@@ -1,4 +1,4 @@
-//! [`Screen`]: a program in a terminal of its own.
+//! [`Screen`]: a program in a terminal of its own, with checks at its end.
 
 // Each test binary uses its part; naming the whole here keeps the rest from counting as unused.
 const _: fn() = || {
@@ -6,39 +6,57 @@ const _: fn() = || {
         Screen::of,
         Screen::start,
         Screen::run,
+        |name| Screen::with(name, |_, _| ()),
+        Screen::interrupted,
+        Screen::without_history,
+        Screen::without_settings,
+        Screen::line_elsewhere,
         Screen::process,
         Screen::signal,
         Screen::place,
+        Screen::moment,
+        Screen::until_waiting,
         Screen::prompt_after,
         Screen::text,
         Screen::keys,
         Screen::control,
+        Screen::quit,
+        Ended::signal,
         |ended: Ended| (ended.tail, ended.settings, ended.all, ended.place),
         Screen::redirected,
     );
 };
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Instant;
 
-use rexpect::process::{Signal, WaitStatus};
-use rexpect::reader::Options;
-use rexpect::session::{PtySession, spawn_with_options};
-use rustix::termios::{InputModes, LocalModes, OutputModes, tcgetattr};
+use rexpect::process::{PtyProcess, Signal, WaitStatus};
+use rustix::termios::{LocalModes, Termios, tcgetattr};
 
+use crate::appearing::{Missing, Output};
 use crate::support::{PATIENCE, Scratch, marked, program, scratch};
 
-/// Before every prompt.
-const PROMPT: &str = r"\(tdb@[^)]+\) ";
+/// What every third Ctrl-C in a row is answered with.
+const HINT: &str = "`kill` ends the tree";
+/// After so many it has come, also if prompts that were only drawn again counted as answers.
+const INTERRUPTS_MAX: usize = 30;
 
 /// A program in a terminal of its own, with what it leaves in a directory of its own.
 pub(crate) struct Screen {
-    session: PtySession,
+    process: PtyProcess,
+    terminal: File,
+    output: Output,
     place: Rc<Scratch>,
     seen: String,
+    typed: Vec<String>,
+    interrupts: bool,
+    keeps_history: bool,
+    keeps_settings: bool,
 }
 
 /// How the program ended.
@@ -61,6 +79,15 @@ impl Screen {
         Self::run(name, program("debugged"))
     }
 
+    /// The same, of a command that is changed before it starts; its directory is given too.
+    pub(crate) fn with(name: &str, change: impl FnOnce(&mut Command, &Path)) -> Self {
+        let place = scratch();
+        let mut command = program("debugged");
+        command.arg(name);
+        change(&mut command, place.as_ref());
+        Self::start(command, place)
+    }
+
     /// Starts the example of this name with its standard output in the file `out` of its place.
     pub(crate) fn redirected(name: &str) -> Self {
         let place = scratch();
@@ -80,28 +107,47 @@ impl Screen {
     pub(crate) fn start(mut command: Command, place: Scratch) -> Self {
         command
             .env("TRACTOR_TEST_RUN", place.as_ref())
+            .env("DEBUGGING_MOMENTS", place.as_ref())
             .env("XDG_RUNTIME_DIR", place.as_ref())
             .env("XDG_STATE_HOME", place.as_ref())
             .env("TERM", "xterm")
             .env("RUST_BACKTRACE", "0");
-        let patience = u64::try_from(PATIENCE.as_millis()).expect("it is short");
-        let options = Options::new()
-            .timeout_ms(Some(patience))
-            .strip_ansi_escape_codes(true);
-        let session = spawn_with_options(command, options).expect("a terminal is free");
+        let process = PtyProcess::new(command).expect("a terminal is free");
+        let end = || process.get_file_handle().expect("a descriptor is free");
         Self {
-            session,
+            terminal: end(),
+            output: Output::of(end()),
+            process,
             place: Rc::new(place),
             seen: String::new(),
+            typed: Vec::new(),
+            interrupts: false,
+            keeps_history: true,
+            keeps_settings: true,
         }
+    }
+
+    /// Whether Ctrl-C is pressed three times at every prompt, which must change nothing.
+    pub(crate) fn interrupted(mut self, interrupts: bool) -> Self {
+        self.interrupts = interrupts;
+        self
+    }
+
+    /// It is killed while somebody else has the terminal, whose settings stay then.
+    pub(crate) fn without_settings(mut self) -> Self {
+        self.keeps_settings = false;
+        self
+    }
+
+    /// Its history cannot be kept, and is not looked at.
+    pub(crate) fn without_history(mut self) -> Self {
+        self.keeps_history = false;
+        self
     }
 
     /// Sends its root a signal.
     pub(crate) fn signal(&mut self, signal: Signal) {
-        self.session
-            .process_mut()
-            .signal(signal)
-            .expect("it is there");
+        self.process.signal(signal).expect("it is there");
     }
 
     /// Waits for the process of its tree that has this name.
@@ -130,75 +176,149 @@ impl Screen {
         (*self.place).as_ref()
     }
 
-    /// Waits for the next prompt, and gives what has appeared since the last one.
+    /// Has the moment of this name come for the program.
+    pub(crate) fn moment(&self, name: &str) {
+        File::create(self.place().join(name)).expect("the directory is its own");
+    }
+
+    /// All of its processes.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        marked(&format!("TRACTOR_TEST_RUN={}", self.place().display()))
+    }
+
+    /// Waits for the next prompt, and gives what has appeared since the last one. It may be the
+    /// same one that is drawn again, with what somebody had to say above it.
     #[track_caller]
     pub(crate) fn prompt(&mut self) -> String {
-        match self.session.exp_regex(PROMPT) {
+        self.prompt_after(&[])
+    }
+
+    /// Waits until all of these texts have appeared since the last prompt that was waited for, and
+    /// then a prompt, and gives all that has.
+    #[track_caller]
+    pub(crate) fn prompt_after(&mut self, texts: &[&str]) -> String {
+        let mut text = self.next_prompt("", texts);
+        while texts.iter().any(|wanted| !text.contains(wanted)) {
+            text += &self.next_prompt(&text, texts);
+        }
+        if self.interrupts {
+            self.interrupt();
+        }
+        text
+    }
+
+    #[track_caller]
+    fn next_prompt(&mut self, so_far: &str, wanted: &[&str]) -> String {
+        match self.output.prompt() {
             Ok((text, prompt)) => {
                 self.seen.push_str(&format!("{text}{prompt}"));
-                text
+                text + &prompt
             }
-            Err(error) => panic!("no prompt came: {error}\nbefore that:\n{}", self.seen),
+            Err(missing) => {
+                let what = format!("prompt with {wanted:?} above it but {so_far:?}");
+                self.fail(&what, &missing)
+            }
         }
     }
 
-    /// Waits for the next prompt, before which all of these texts have appeared since the last one.
+    /// Presses Ctrl-C until the third is answered with the hint, each with the prompt again.
     #[track_caller]
-    pub(crate) fn prompt_after(&mut self, texts: &[&str]) -> String {
-        let seen = self.prompt();
-        for text in texts {
-            assert!(seen.contains(text), "no {text:?} in:\n{seen}");
+    fn interrupt(&mut self) {
+        for _ in 0..INTERRUPTS_MAX {
+            self.control('c');
+            if self.next_prompt("", &[]).contains(HINT) {
+                return;
+            }
         }
-        seen
+        panic!("Ctrl-C is not heard:\n{}", self.seen);
     }
 
     /// Waits for a text.
     #[track_caller]
     pub(crate) fn text(&mut self, text: &str) {
-        match self.session.exp_string(text) {
-            Ok(before) => self.seen.push_str(&format!("{before}{text}")),
-            Err(error) => panic!("no {text:?} came: {error}\nbefore that:\n{}", self.seen),
+        match self.output.text(text) {
+            Ok((before, text)) => self.seen.push_str(&(before + &text)),
+            Err(missing) => self.fail(text, &missing),
         }
+    }
+
+    #[track_caller]
+    fn fail(&self, what: &str, missing: &Missing) -> ! {
+        let Missing { is_over, instead } = missing;
+        let seen = &self.seen;
+        let place = self.place().display();
+        panic!("no {what} came (over: {is_over}), but {instead:?}, in {place}; before:\n{seen}")
+    }
+
+    /// Asks at the prompt who waits, until the actor of this name does.
+    #[track_caller]
+    pub(crate) fn until_waiting(&mut self, actor: &str) {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            self.line("queue");
+            let queue = self.prompt_after(&["has it:"]);
+            let mut waiting = queue.split("waits: ").skip(1);
+            let named = format!("'{actor}'");
+            if waiting.any(|line| line.trim_start().starts_with(&named)) {
+                return;
+            }
+        }
+        panic!("{actor} does not wait:\n{}", self.seen);
     }
 
     /// Types a line.
     pub(crate) fn line(&mut self, line: &str) {
         self.keys(&format!("{line}\r"));
+        if self.typed.last().is_none_or(|last| last != line) {
+            self.typed.push(line.to_owned());
+        }
+    }
+
+    /// Types a line to somebody else than a prompt, who keeps no history.
+    pub(crate) fn line_elsewhere(&mut self, line: &str) {
+        self.keys(&format!("{line}\r"));
     }
 
     /// Types keys.
     pub(crate) fn keys(&mut self, keys: &str) {
-        self.session.send(keys).expect("it reads");
-        self.session.flush().expect("it reads");
+        self.terminal.write_all(keys.as_bytes()).expect("it reads");
     }
 
     /// Types Ctrl and a letter.
     pub(crate) fn control(&mut self, letter: char) {
-        self.session.send_control(letter).expect("it reads");
+        let key = u8::try_from(letter).expect("it is a letter") & 0x1f;
+        self.terminal.write_all(&[key]).expect("it reads");
     }
 
-    /// Waits for the program's end, and checks that nothing of it is left.
+    /// Quits every prompt until the program ends, and then does as [`end`](Self::end).
+    #[track_caller]
+    pub(crate) fn quit(mut self) -> Ended {
+        loop {
+            match self.output.prompt() {
+                Ok((text, prompt)) => {
+                    self.seen.push_str(&(text + &prompt));
+                    self.line("q");
+                }
+                Err(missing) if missing.is_over => return self.end(),
+                Err(missing) => self.fail("end", &missing),
+            }
+        }
+    }
+
+    /// Waits for the program's end, and checks that nothing of it is left, that the terminal is as
+    /// it was, and that what was typed is kept.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ended {
-        let tail = match self.session.exp_eof() {
+        let tail = match self.output.rest() {
             Ok(tail) => tail,
-            Err(error) => panic!("it did not end: {error}\nbefore that:\n{}", self.seen),
+            Err(missing) => self.fail("end", &missing),
         };
-        let status = self.session.process().wait().expect("nobody else waits");
-        let mark = self.mark();
-        let begun = Instant::now();
-        let mut left = marked(&mark);
-        // Their ends are under way, and nothing tells of the last one's.
-        while !left.is_empty() && begun.elapsed() < PATIENCE {
-            std::thread::yield_now();
-            left = marked(&mark);
-        }
-        assert!(
-            left.is_empty(),
-            "left: {left:?}; its output:\n{}",
-            self.seen
-        );
+        let status = self.process.wait().expect("nobody else waits");
+        self.check_processes();
         let settings = self.check_settings();
+        if self.keeps_history {
+            self.check_history();
+        }
         self.seen.push_str(&tail);
         Ended {
             status,
@@ -209,18 +329,52 @@ impl Screen {
         }
     }
 
-    /// The terminal is as it was: as a new one, but without echo. Gives its settings as text.
+    #[track_caller]
+    fn check_processes(&self) {
+        let begun = Instant::now();
+        let mut left = self.processes();
+        // Their ends are under way, and nothing tells of the last one's.
+        while !left.is_empty() && begun.elapsed() < PATIENCE {
+            std::thread::yield_now();
+            left = self.processes();
+        }
+        assert!(
+            left.is_empty(),
+            "left: {left:?}; its output:\n{}",
+            self.seen
+        );
+    }
+
+    /// Gives them, as text.
     #[track_caller]
     fn check_settings(&self) -> String {
-        let terminal = self.session.process().get_file_handle();
-        let now = tcgetattr(terminal.expect("a descriptor is free")).expect("it is a terminal");
-        let local = LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
-        assert!(now.local_modes.contains(local), "{now:?}");
-        assert!(!now.local_modes.contains(LocalModes::ECHO), "{now:?}");
-        let output = OutputModes::OPOST | OutputModes::ONLCR;
-        assert!(now.output_modes.contains(output), "{now:?}");
-        assert!(now.input_modes.contains(InputModes::ICRNL), "{now:?}");
-        format!("{now:?}")
+        let found = tcgetattr(&self.terminal);
+        let found = settings(&found.expect("it is a terminal"));
+        assert!(
+            !self.keeps_settings || found == settings_before(),
+            "the terminal is not as it was: {found}\nafter:\n{}",
+            self.seen
+        );
+        found
+    }
+
+    #[track_caller]
+    fn check_history(&self) {
+        if self.typed.is_empty() {
+            return;
+        }
+        let path = self.history();
+        let kept = fs::read_to_string(&path).expect("what was typed is kept");
+        assert!(kept.ends_with('\n'), "the last line is whole:\n{kept}");
+        let lines: Vec<_> = kept.lines().collect();
+        assert_eq!(lines, self.typed, "all that was typed, and in order");
+        let mode = fs::metadata(&path).map(|it| it.permissions().mode());
+        assert_eq!(mode.expect("it was there") & 0o777, 0o600);
+    }
+
+    /// Where what was typed is kept.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.place().join("tractor/history")
     }
 }
 
@@ -229,7 +383,7 @@ impl Drop for Screen {
         // Only a test that has failed comes here before the end. The tree goes with its root, at
         // once: what it was doing stays as it was in its journal.
         if std::thread::panicking() {
-            let _ = self.session.process_mut().signal(Signal::SIGKILL);
+            let _ = self.process.signal(Signal::SIGKILL);
         }
     }
 }
@@ -242,4 +396,30 @@ impl Ended {
             _ => None,
         }
     }
+
+    /// The signal that it died of, if it did.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        match self.status {
+            WaitStatus::Signaled(_, signal, _) => Some(signal),
+            _ => None,
+        }
+    }
+}
+
+/// The settings of a terminal of these tests before a program has it: as the system makes it, and
+/// without echo.
+fn settings_before() -> String {
+    let fresh = File::options().read(true).write(true).open("/dev/ptmx");
+    let fresh = tcgetattr(fresh.expect("a terminal is free"));
+    let mut fresh = fresh.expect("it is a terminal");
+    fresh.local_modes.remove(LocalModes::ECHO);
+    settings(&fresh)
+}
+
+/// All of them, to be compared and shown.
+fn settings(of: &Termios) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        of.input_modes, of.output_modes, of.control_modes, of.local_modes, of.special_codes
+    )
 }

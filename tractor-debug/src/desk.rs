@@ -104,12 +104,12 @@ impl Desk {
 
     /// An actor has ended: it wants nothing any more.
     pub fn actor_gone(&self, aid: &ActorId) {
-        let held = matches!(
-            self.lock().lock.state(),
-            LockState::Held { request, .. } if request.actor == *aid
-        );
-        if held && let Some(terminal) = self.opened() {
-            terminal.say(format!("{aid} is gone, and its prompt with it"));
+        let held = match self.lock().lock.state() {
+            LockState::Held { request, .. } if request.actor == *aid => Some(request.clone()),
+            _ => None,
+        };
+        if let Some(request) = held {
+            self.say_gone(&request);
         }
         if !planted!(LossReleasesNothing) {
             self.tell(Event::PeerLost(aid.clone()));
@@ -298,10 +298,28 @@ impl Desk {
 
     /// A request is over, however it stood.
     pub(crate) fn released(&self, request: RequestId) {
+        self.say_gone(&request);
         let want = self.lock().wants.remove(&request);
         drop(want);
         self.tell(Event::Released(request.clone()));
         self.tell(Event::HoldWithdrawn(request));
+    }
+
+    /// Says that the holder is gone, if a line is being read for this request: nobody else ends a
+    /// prompt but by a line.
+    fn say_gone(&self, gone: &RequestId) {
+        let is_reading = {
+            let state = self.lock();
+            let held = match state.lock.state() {
+                LockState::Held { request, lease } if request == gone => Some(*lease),
+                _ => None,
+            };
+            held.is_some() && state.read.as_ref().map(|(lease, _)| *lease) == held
+        };
+        if is_reading && let Some(terminal) = self.opened() {
+            let actor = &gone.actor;
+            terminal.say(format!("{actor} is gone, and its prompt with it"));
+        }
     }
 
     fn read(

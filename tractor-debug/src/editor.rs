@@ -35,7 +35,7 @@ use rustix::net::sockopt;
 use rustix::process::{self as sys, Pid, Signal};
 use rustix::stdio;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 
 use self::asides::Asides;
 use self::keys::Keys;
@@ -108,6 +108,8 @@ impl Post {
         for signal in [SIGINT, SIGQUIT] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
+        // A history that may grow no longer is an error of the write, and no reason to die.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         // Whoever started the root may have blocked any of these, and that is inherited.
         SigSet::empty().thread_set_mask()?;
         // This thread does not end before the process.

@@ -136,6 +136,11 @@ pub fn paused(scene: Option<Box<Scene>>, shield: bool) -> Paused {
 }
 
 async fn pause_in(scene: Box<Scene>, shield: bool) {
+    if !shield && is_cancelled() {
+        log::warn!("no prompt at {}: the task is cancelled", where_is(&scene));
+        // The cancel drops it here, as it would in any other wait.
+        return std::future::pending().await;
+    }
     let running = Running::here();
     if converse(*scene, Stack::Polled, shield).await == Verdict::Quit {
         running.quit();
@@ -145,6 +150,19 @@ async fn pause_in(scene: Box<Scene>, shield: bool) {
             _ => log::warn!("what was quit is shielded here: it ends when it leaves its shield"),
         }
     }
+}
+
+/// Whether the scope of this task is cancelled, so that the next wait in it is its end.
+fn is_cancelled() -> bool {
+    tractor_core::scope::current().is_some_and(|scope| scope.is_cancelled())
+}
+
+fn where_is(scene: &Scene) -> String {
+    let place = scene.place.as_ref();
+    place.map_or_else(
+        || "a breakpoint".to_owned(),
+        |place| format!("{}:{}", place.file, place.line),
+    )
 }
 
 /// What `breakpoint_sync!` expands to.

@@ -4,6 +4,7 @@
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
 use std::fmt::Arguments;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
@@ -144,12 +145,9 @@ fn summary(repl: &Repl) -> String {
 }
 
 /// The report in a prompt's stead.
-#[expect(
-    clippy::print_stderr,
-    reason = "without a terminal this is where a prompt's text goes"
-)]
 fn print(repl: &Repl, reason: &str) {
-    eprintln!("{}\n{reason}; going on", repl.opening());
+    // Where it cannot be written, on a full disk for one, nobody is told; the program goes on.
+    let _ = writeln!(io::stderr(), "{}\n{reason}; going on", repl.opening());
 }
 
 /// Counts the prompts of this actor; holds how many there were before.

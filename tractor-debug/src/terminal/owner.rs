@@ -301,6 +301,11 @@ impl Owner {
                     self.say(format!("{lost} lines came too fast and are not shown"));
                 }
             }
+            Answer::HistoryLost { reason } => {
+                if self.settings.history.take().is_some() {
+                    self.say(format!("the history of the prompt is not kept: {reason}"));
+                }
+            }
             Answer::Line { number, line } => self.end_read(number, Read::Line(line)),
             Answer::EndOfInput { number } => self.end_read(number, Read::EndOfInput),
         }
