@@ -48,6 +48,7 @@ programs! {
     root_cancelled_but_child_is_in_tty_lock
     root_self_cancelled_w_error
     root_timeout_while_child_crashed
+    shield_hang_in_sub
     shielded_pause
     subactor_bp_in_ctx
     subactor_breakpoint

@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "blocks" => signalled::blocks()?,
         "streams" => streaming::streams()?,
         "walks" => walking::walks()?,
+        "walks_with_prompts" => walking::walks_with_prompts()?,
         name => return Err(format!("there is no program `{name}`").into()),
     }
     Ok(())

@@ -6,9 +6,19 @@ use crate::wander::wander;
 /// Walks until it is told to end; the argument is the seed.
 #[tractor::main]
 pub(crate) async fn walks() -> tractor::Result<()> {
+    walk().await
+}
+
+/// The same in debug mode.
+#[tractor::main(debug_mode)]
+pub(crate) async fn walks_with_prompts() -> tractor::Result<()> {
+    walk().await
+}
+
+async fn walk() -> tractor::Result<()> {
     let seed = std::env::args().nth(2).and_then(|text| text.parse().ok());
     let mut seed: u64 = seed.expect("it is given a seed");
-    say("walking");
+    say(&format!("walking as {}", std::process::id()));
     loop {
         if let Err(error) = wander(0, seed).await {
             say(&format!("a walk ended with: {error}"));

@@ -1,6 +1,6 @@
 //! The hangs, races and leaks that the original of this project ever had, each once, with real
-//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding;
-//! D: the terminal), and random walks (F53).
+//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding; D: the
+//! debugger), and random walks (F53). More of D is in `tests/terminal`.
 //!
 //! Each scenario is an async function that takes a seed, which decides its delays and orders, so
 //! that it can be repeated with others: `TRACTOR_SEEDS=1..50 cargo test --test scenarios t07`
@@ -31,7 +31,9 @@ mod spawning;
 mod streams;
 mod teardown;
 mod walks;
+mod walks_with_prompts;
 mod wander;
+mod without_terminal;
 
 // What the actors run, and the sweep.
 #[path = "../faults/calls.rs"]
@@ -47,8 +49,10 @@ mod screen;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::future::Future;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -199,6 +203,8 @@ scenarios! {
         discovery::r10_one_of_a_burst_dies_in_its_boot
     "R11" "a probe is no peer, and a slow root answers"
         discovery::r11_probe_is_no_peer_and_slow_root_answers
+    "D42" "a pause without a terminal waits for nobody"
+        without_terminal::d42_pause_without_a_terminal_waits_for_nobody
 }
 
 /// Runs a scenario with each seed that was asked for.
@@ -228,8 +234,27 @@ where
     Ok(())
 }
 
-/// What `TRACTOR_SEEDS` says: `7`, or `1..50` with both ends. Otherwise one seed.
-pub(crate) fn seeds() -> RangeInclusive<u64> {
+/// What `TRACTOR_SEEDS` says: `7`, or `1..50` with both ends. Otherwise one seed. With each begins
+/// a new story: the journals of processes that are gone go too.
+pub(crate) fn seeds() -> impl Iterator<Item = u64> {
+    wanted_seeds().inspect(|_| forget_the_gone())
+}
+
+fn forget_the_gone() {
+    let Some(journals) = std::env::var_os("TRACTOR_JOURNAL") else {
+        return;
+    };
+    for journal in fs::read_dir(journals).into_iter().flatten().flatten() {
+        let path = journal.path();
+        let pid = path.file_stem().unwrap_or_default();
+        if !Path::new("/proc").join(pid).exists() {
+            // It only makes the story longer.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn wanted_seeds() -> RangeInclusive<u64> {
     let Ok(text) = std::env::var("TRACTOR_SEEDS") else {
         return 1..=1;
     };

@@ -1,5 +1,5 @@
 //! What a random walk consists of: actors that start actors, call, stream, talk, wait, block,
-//! fail, panic and die, as a seed says.
+//! pause, fail, panic and die, as a seed says.
 
 use std::future::pending;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{Stream, stream};
 use tractor::{
-    Context, Nursery, Portal, find_actor, get_root, open_nursery, open_worker_pool, shield, timeout,
+    Context, Nursery, Portal, find_actor, get_root, open_nursery, open_worker_pool, pause, shield,
+    timeout,
 };
 
 use crate::chance::{Chance, give_up_after};
@@ -87,7 +88,7 @@ async fn act(
     depth: u64,
 ) -> tractor::Result<()> {
     let seed = chance.below(u64::MAX);
-    match chance.below(15) {
+    match chance.below(17) {
         0 => portal
             .run(give_back(vec![1; 1 << chance.below(18)]))
             .await
@@ -137,6 +138,12 @@ async fn act(
                 tractor::Ok(())
             })
             .await
+        }
+        15 => portal.run(look(chance.coin())).await,
+        // Without debug mode it is nothing.
+        16 => {
+            pause(chance.coin()).await;
+            Ok(())
         }
         // Whoever is cancelled hears it at the next step.
         _ => Ok(()),
@@ -205,6 +212,12 @@ async fn trip(text: String) -> Result<u64, String> {
 #[tractor::rpc]
 async fn stumble() -> () {
     panic!("a step of a walk panics");
+}
+
+/// Pauses once.
+#[tractor::rpc]
+async fn look(shielded: bool) {
+    pause(shielded).await;
 }
 
 /// Ends its process as `kill -9` does.

@@ -43,6 +43,14 @@ impl Output {
         }
     }
 
+    /// What has appeared and was not waited for.
+    pub(crate) fn take_appeared(&mut self) -> String {
+        while let Ok(piece) = self.pieces.try_recv() {
+            self.take(&piece);
+        }
+        lossy(&std::mem::take(&mut self.text))
+    }
+
     /// Waits for a text, and gives what stands before it, and the text.
     pub(crate) fn text(&mut self, text: &str) -> Result<(String, String), Missing> {
         self.wait(text.len(), |seen| {

@@ -11,14 +11,15 @@ use crate::queueing::pid_of;
 use crate::screen::Screen;
 use crate::support::{is_alive, signal};
 
-/// D09, D31, D32, D34: the root has cancelled what is at a prompt two levels down, in a blocked
-/// thread. No ladder reaches it until the prompt is left, however long that takes, and then it
-/// ends.
+/// D09, D31, D32, D34: the root has cancelled what is at a prompt two levels down. No ladder
+/// reaches it until the prompt is left, however long that takes, and then it ends.
 #[rstest]
-#[case::plain(false)]
-#[case::interrupted(true)]
-fn a_prompt_outlives_the_ladders_of_all_above_it(#[case] interrupts: bool) {
-    let mut screen = Screen::of("pause_two_levels_down").interrupted(interrupts);
+#[case::in_async_code("async_pause_two_levels_down", false)]
+#[case::in_a_plain_function("plain_pause_two_levels_down", false)]
+#[case::in_a_blocked_executor("pause_two_levels_down", false)]
+#[case::interrupted("pause_two_levels_down", true)]
+fn a_prompt_outlives_the_ladders_of_all_above_it(#[case] program: &str, #[case] interrupts: bool) {
+    let mut screen = Screen::of(program).interrupted(interrupts);
     screen.prompt_after(&["Paused actor 'leaf'", "the leaf"]);
     screen.moment("cancel");
     screen.text("the root has cancelled");
@@ -27,8 +28,8 @@ fn a_prompt_outlives_the_ladders_of_all_above_it(#[case] interrupts: bool) {
     screen.line("tree");
     screen.prompt_after(&["middle (pid", "leaf (pid"]);
     screen.line("c");
-    screen.text("the leaf goes on");
-    assert_eq!(screen.end().code(), Some(0));
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
 }
 
 /// Fault 6 and 7: the prompt goes with those who are below the one that is killed.

@@ -33,8 +33,14 @@ mod fatal;
 // gdb instead of a prompt.
 mod native;
 
+// What a tree tells of itself.
+mod dumps;
+
 // What others print meanwhile, and at the end.
 mod output;
+
+// Stopped, continued and hung up by a shell.
+mod jobs;
 
 // What cannot be written.
 mod shortage;

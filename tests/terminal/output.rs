@@ -1,8 +1,13 @@
 //! What others print while a prompt is open, and at the end.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::time::Duration;
 
 use rstest::rstest;
+use rustix::termios::{
+    Action, LocalModes, OptionalActions, Winsize, tcflow, tcgetattr, tcsetattr, tcsetwinsize,
+};
 
 use crate::screen::{Ended, Screen};
 
@@ -12,10 +17,10 @@ const HOW: [&str; 3] = ["out", "err", "log"];
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// Whole lines by who printed them how.
-type Lines<'a> = BTreeMap<(&'a str, &'a str), Vec<u64>>;
+pub(crate) type Lines<'a> = BTreeMap<(&'a str, &'a str), Vec<u64>>;
 
 /// The lines that appeared whole, and those that did not.
-fn flooded(screen: &str) -> (Lines<'_>, Vec<&str>) {
+pub(crate) fn flooded(screen: &str) -> (Lines<'_>, Vec<&str>) {
     let (mut lines, mut torn) = (Lines::new(), Vec::new());
     for line in screen.split(['\r', '\n']) {
         if !line.contains("abc") && !line.contains("xyz") {
@@ -71,7 +76,7 @@ fn check_flood(ended: &Ended) {
 
 /// Waits until everybody has printed in every way.
 #[track_caller]
-fn wait_for_all(screen: &mut Screen) {
+pub(crate) fn wait_for_all(screen: &mut Screen) {
     for who in WHO {
         for how in HOW {
             screen.text(&format!("{who} {how} "));
@@ -210,4 +215,113 @@ fn a_redirected_standard_output_stays_so() {
     );
     check_order(&ended.all, &["root logs\r\n", "child logs\r\n"]);
     assert!(!ended.all.contains("out false"), "{ended:?}");
+}
+
+/// What is done to the terminal while others print.
+#[derive(Debug, Clone, Copy)]
+enum Disturbed {
+    /// It has another size, again and again.
+    Resized,
+    /// Background groups are stopped when they print.
+    Tostop,
+    /// The user stops its output, and lets it go on.
+    Stopped,
+}
+
+#[rstest]
+#[case::resized(Disturbed::Resized)]
+#[case::with_tostop(Disturbed::Tostop)]
+#[case::stopped_and_continued(Disturbed::Stopped)]
+fn a_disturbed_terminal_shows_the_flood_all_the_same(#[case] disturbed: Disturbed) {
+    let mut screen = Screen::of("flood");
+    screen.text("Paused actor 'pausing'");
+    screen.prompt();
+    let terminal = screen.inside();
+    if let Disturbed::Tostop = disturbed {
+        set_tostop(&terminal, true);
+    }
+    for key in ["a", "n", "s", "w", "e", "r"] {
+        screen.keys(key);
+        for columns in 30..60 {
+            match disturbed {
+                Disturbed::Resized => resize(&terminal, columns),
+                Disturbed::Tostop => {}
+                // While a line is edited they are keys like others, and there is no key for that.
+                Disturbed::Stopped => {
+                    let inside = screen.inside();
+                    tcflow(&inside, Action::OOff).expect("it is a terminal");
+                    tcflow(&inside, Action::OOn).expect("it is a terminal");
+                }
+            }
+        }
+        wait_for_all(&mut screen);
+    }
+    screen.line("");
+    screen.text("answer = 42");
+    screen.prompt();
+    set_tostop(&terminal, false);
+    // Or it would not end for us.
+    drop(terminal);
+    screen.line("c");
+    std::fs::write(screen.place().join("stop"), "").expect("it is a directory");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{}", ended.tail);
+    check_flood(&ended);
+}
+
+fn resize(terminal: &File, columns: u16) {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).expect("it is a terminal");
+}
+
+fn set_tostop(terminal: &File, on: bool) {
+    let mut settings = tcgetattr(terminal).expect("it is a terminal");
+    settings.local_modes.set(LocalModes::TOSTOP, on);
+    tcsetattr(terminal, OptionalActions::Now, &settings).expect("it is a terminal");
+}
+
+#[test]
+fn actors_see_the_size_of_the_terminal_as_it_is() {
+    let mut screen = Screen::of("sized");
+    screen.prompt();
+    for columns in 100..=133 {
+        resize(&screen.terminal(), columns);
+    }
+    screen.line("answer");
+    screen.text("answer = 42");
+    screen.prompt();
+    screen.line("c");
+    let ended = screen.end();
+    check_order(&ended.all, &["24 rows, 133 columns\r\n"]);
+}
+
+/// Whoever prints waits until the user lets the output go on; the runtime does not.
+#[test]
+fn a_terminal_whose_output_is_stopped_keeps_nobody_from_being_ended() {
+    let mut screen = Screen::of("flood_below");
+    let pids = ["one", "two"].map(|who| {
+        screen.text(&format!("WARN  {who}["));
+        let pid = screen.text("]");
+        pid.parse::<u32>().expect("it is a number")
+    });
+    screen.control('s');
+    let written = |pid| {
+        let io = std::fs::read_to_string(format!("/proc/{pid}/io")).expect("it is there");
+        io.lines()
+            .find(|line| line.starts_with("wchar"))
+            .map(str::to_owned)
+    };
+    // Until everything is full, and nobody can print any more.
+    let mut before = pids.map(|_| None);
+    while pids.map(written) != before {
+        before = pids.map(written);
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    screen.signal(rexpect::process::Signal::SIGTERM);
+    screen.end();
 }

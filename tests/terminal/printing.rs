@@ -23,14 +23,17 @@ pub(crate) type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 type Main = fn() -> Outcome;
 
 /// The programs by name.
-pub(crate) const PROGRAMS: [(&str, Main); 7] = [
+pub(crate) const PROGRAMS: [(&str, Main); 10] = [
     ("flood", flood),
     ("flood_without_end", flood_without_end),
+    ("flood_below", flood_below),
     ("last_words", last_words),
     ("panicking", panicking),
     ("exiting", exiting),
     ("unfinished", unfinished),
     ("colours", colours),
+    ("sized", sized),
+    ("waiting", waiting),
 ];
 
 /// Where this run leaves things.
@@ -55,7 +58,7 @@ async fn print_lines(who: &str, is_over: &AtomicBool) {
             number += 1;
         }
         // So that the test can keep up.
-        std::thread::park_timeout(Duration::from_millis(2));
+        std::thread::park_timeout(Duration::from_millis(5));
         // So that it can be cancelled.
         let mut is_first = true;
         poll_fn(|cx| {
@@ -102,7 +105,7 @@ impl Drop for Printing {
 }
 
 /// Runs this in an actor of its own.
-async fn in_a_child(call: tractor::Call<()>) -> tractor::Result<()> {
+async fn in_a_child<E: tractor::Failure>(call: tractor::Call<(), E>) -> tractor::Result<()> {
     open_nursery(async |nursery| {
         nursery.run_in_actor("child", call).await?;
         Ok(())
@@ -124,34 +127,45 @@ async fn pause_once() {
     tractor::breakpoint!(answer).await;
 }
 
-async fn flood_around(pause: bool) -> tractor::Result<()> {
-    open_nursery(async |nursery| {
+/// Has two actors print, and calls `beside` meanwhile.
+async fn flood_beside(beside: impl AsyncFnOnce(&Nursery) -> tractor::Result<()>) -> Outcome {
+    open_nursery(async |nursery: &Nursery| {
         for who in ["one", "two"] {
             nursery.run_in_actor(who, talk(who.to_owned())).await?;
         }
-        let mut own = Printing::begin();
-        if pause {
-            nursery.run_in_actor("pausing", pause_once()).await?;
-            own.join();
-        } else {
-            println!("it floods");
-            std::future::pending::<()>().await;
-        }
-        Ok(())
+        beside(nursery).await
     })
-    .await
+    .await?;
+    Ok(())
 }
 
 /// Two actors and the root print while a third has a prompt.
 #[tractor::main(debug_mode)]
 async fn flood() -> Outcome {
-    Ok(flood_around(true).await?)
+    flood_beside(async |nursery| {
+        let mut own = Printing::begin();
+        nursery.run_in_actor("pausing", pause_once()).await?;
+        own.join();
+        Ok(())
+    })
+    .await
 }
 
 /// The same without a prompt, until it is told to end.
 #[tractor::main(debug_mode)]
 async fn flood_without_end() -> Outcome {
-    Ok(flood_around(false).await?)
+    flood_beside(async |_| {
+        let _own = Printing::begin();
+        println!("it floods");
+        std::future::pending().await
+    })
+    .await
+}
+
+/// The same, but the root itself prints nothing.
+#[tractor::main(debug_mode)]
+async fn flood_below() -> Outcome {
+    flood_beside(async |_| std::future::pending().await).await
 }
 
 #[tractor::rpc]
@@ -224,5 +238,37 @@ fn tell_child() {
 async fn colours() -> Outcome {
     tell_terminals("root");
     in_a_child(tell_child()).await?;
+    Ok(())
+}
+
+#[tractor::rpc]
+async fn tell_size() {
+    let answer = 42;
+    tractor::breakpoint!(answer).await;
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).expect("it is a terminal");
+    println!("{} rows, {} columns", size.ws_row, size.ws_col);
+}
+
+/// A child tells the size of its terminal after a prompt.
+#[tractor::main(debug_mode)]
+async fn sized() -> Outcome {
+    in_a_child(tell_size()).await?;
+    Ok(())
+}
+
+#[tractor::rpc]
+async fn wait_below(depth: u32) -> tractor::Result<()> {
+    println!("depth {depth} has pid {}.", std::process::id());
+    if depth > 0 {
+        in_a_child(wait_below(depth - 1)).await
+    } else {
+        std::future::pending().await
+    }
+}
+
+/// Actors below each other that wait for ever, without debug mode.
+#[tractor::main]
+async fn waiting() -> Outcome {
+    wait_below(2).await?;
     Ok(())
 }

@@ -18,12 +18,16 @@ const _: fn() = || {
         Screen::until_waiting,
         Screen::prompt_after,
         Screen::text,
+        Screen::take,
         Screen::keys,
         Screen::control,
         Screen::quit,
         Ended::signal,
         |ended: Ended| (ended.tail, ended.settings, ended.all, ended.place),
         Screen::redirected,
+        Screen::in_shell,
+        Screen::terminal,
+        Screen::inside,
     );
 };
 
@@ -36,10 +40,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use rexpect::process::{PtyProcess, Signal, WaitStatus};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::ptsname;
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 
 use crate::appearing::{Missing, Output};
-use crate::support::{PATIENCE, Scratch, marked, program, scratch};
+use crate::support::{PATIENCE, Scratch, command, marked, program, scratch};
 
 /// What every third Ctrl-C in a row is answered with.
 const HINT: &str = "`kill` ends the tree";
@@ -95,6 +101,17 @@ impl Screen {
         let out = File::create(place.as_ref().join("out")).expect("it is a directory");
         command.arg(name).stdout(out);
         Self::start(command, place)
+    }
+
+    /// Starts a shell with job control, and in its foreground the program of this name.
+    pub(crate) fn in_shell(name: &str) -> Self {
+        let debugged = program("debugged").get_program().to_owned();
+        let mut shell = command("sh");
+        shell.arg("-i").env("PS1", "shell$ ").env_remove("ENV");
+        let mut screen = Self::start(shell, scratch()).without_history();
+        screen.text("shell$ ");
+        screen.line(&format!("echo; '{}' {name}", debugged.display()));
+        screen
     }
 
     /// Starts the example of this name, by this command.
@@ -171,6 +188,19 @@ impl Screen {
         format!("TRACTOR_TEST_RUN={}", self.place().display())
     }
 
+    /// The terminal's other side.
+    pub(crate) fn terminal(&self) -> File {
+        self.terminal.try_clone().expect("a descriptor is free")
+    }
+
+    /// The terminal as the program has it. It does not end before this is closed.
+    pub(crate) fn inside(&self) -> File {
+        let path = ptsname(self.terminal(), Vec::new()).expect("it is a terminal");
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&*path, flags, Mode::empty());
+        opened.expect("it is ours").into()
+    }
+
     /// Where it leaves things.
     pub(crate) fn place(&self) -> &Path {
         (*self.place).as_ref()
@@ -221,6 +251,13 @@ impl Screen {
         }
     }
 
+    /// Takes what has appeared, without waiting for more.
+    pub(crate) fn take(&mut self) -> String {
+        let text = self.output.take_appeared();
+        self.seen.push_str(&text);
+        text
+    }
+
     /// Presses Ctrl-C until the third is answered with the hint, each with the prompt again.
     #[track_caller]
     fn interrupt(&mut self) {
@@ -233,11 +270,14 @@ impl Screen {
         panic!("Ctrl-C is not heard:\n{}", self.seen);
     }
 
-    /// Waits for a text.
+    /// Waits for a text, and gives what has appeared before it since the last one.
     #[track_caller]
-    pub(crate) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) -> String {
         match self.output.text(text) {
-            Ok((before, text)) => self.seen.push_str(&(before + &text)),
+            Ok((before, text)) => {
+                self.seen.push_str(&format!("{before}{text}"));
+                before
+            }
             Err(missing) => self.fail(text, &missing),
         }
     }
@@ -347,7 +387,7 @@ impl Screen {
 
     /// Gives them, as text.
     #[track_caller]
-    fn check_settings(&self) -> String {
+    pub(crate) fn check_settings(&self) -> String {
         let found = tcgetattr(&self.terminal);
         let found = settings(&found.expect("it is a terminal"));
         assert!(

@@ -390,6 +390,15 @@ impl Engine {
         self.timers().running(self.now())
     }
 
+    pub(crate) fn freeze(&self) {
+        self.timers().freeze(self.now());
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.timers().thaw(self.now());
+        self.wake_leader();
+    }
+
     pub(crate) fn schedule(&self, at: Instant, alarm: Alarm) -> TimerKey {
         let at = at.saturating_duration_since(self.start);
         let (key, first) = self.timers().insert(at, alarm);

@@ -17,9 +17,11 @@
 mod file;
 
 use std::fmt::Arguments;
+#[cfg(not(feature = "__faults"))]
+use std::path::Path;
 
 #[cfg(feature = "__faults")]
-pub use file::{event, state};
+pub use file::{event, is_written, state};
 
 /// The variables that a child needs to keep one.
 #[cfg(feature = "__faults")]
@@ -38,6 +40,13 @@ pub fn state(_key: Arguments<'_>, _text: Arguments<'_>) {}
 #[cfg(not(feature = "__faults"))]
 #[inline(always)]
 pub fn event(_text: Arguments<'_>) {}
+
+/// Whether a file is this process's journal; without the feature it has none.
+#[cfg(not(feature = "__faults"))]
+#[inline(always)]
+pub fn is_written(_path: &Path) -> bool {
+    false
+}
 
 /// Notes that a state is over.
 #[inline(always)]

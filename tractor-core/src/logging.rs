@@ -103,6 +103,13 @@ pub fn restore() {
     drop(sink);
 }
 
+/// Prints whole lines of the runtime itself where the log goes, in one piece. Where that is closed
+/// they are lost.
+pub fn print(lines: &str) {
+    // It takes all that it gets.
+    let _ = Diverted(WholeLines(io::stderr())).write(format!("{lines}\n").as_bytes());
+}
+
 /// Has each line name the task that `namer` tells, such as `task 12`. It is asked on the thread
 /// that logs, must not log itself, and can be set once.
 #[doc(hidden)]

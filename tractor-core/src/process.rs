@@ -38,6 +38,9 @@ pub mod census;
 // The last act of a process.
 mod exit;
 
+// Stopping a tree, and going on.
+mod suspend;
+
 // What differs between operating systems.
 #[expect(unsafe_code, reason = "one ioctl and one function that no crate wraps")]
 mod os;
@@ -54,3 +57,4 @@ pub use spawn::{
     Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,
 };
 pub use strays::{Stray, strays};
+pub use suspend::{Suspended, is_ignored, stop};

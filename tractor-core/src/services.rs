@@ -128,15 +128,13 @@ impl Actor {
         payload: &[u8],
         done: impl FnOnce(Result<Vec<u8>, Error>) + Send + 'static,
     ) {
-        let slot = Slot::with_callback(What::Service(what), |reply| done(taken(reply)));
         match self.parent_link() {
             None => {
-                let responder = Responder {
-                    to: Some(Back::Slot(slot)),
-                };
+                let responder = Responder::to_callback(what, done);
                 self.services.call(id, payload, responder);
             }
             Some(link) => {
+                let slot = Slot::with_callback(What::Service(what), |reply| done(taken(reply)));
                 send_request(link, id, payload, slot);
             }
         }
@@ -219,6 +217,17 @@ impl Services {
 }
 
 impl Responder {
+    /// One whose answer is told to `done` in this process. `done` is short and runs no user code.
+    pub fn to_callback(
+        what: &'static str,
+        done: impl FnOnce(Result<Vec<u8>, Error>) + Send + 'static,
+    ) -> Self {
+        let slot = Slot::with_callback(What::Service(what), |reply| done(taken(reply)));
+        Self {
+            to: Some(Back::Slot(slot)),
+        }
+    }
+
     /// Whether nobody can take the answer any more.
     pub fn is_abandoned(&self) -> bool {
         matches!(&self.to, Some(Back::Link(link, _)) if link.is_closed())

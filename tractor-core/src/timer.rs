@@ -33,6 +33,13 @@ pub fn running_time() -> Duration {
     engine().running_time()
 }
 
+/// Stops the clock of timers while `f` runs, which stops this process: none goes off meanwhile.
+pub fn without_running(f: impl FnOnce()) {
+    engine().freeze();
+    f();
+    engine().thaw();
+}
+
 /// A moment of the clock as one that stops do not move.
 pub(crate) fn without_stops(at: Instant) -> Instant {
     at.checked_sub(io::stopped_time()).unwrap_or(at)
@@ -79,6 +86,8 @@ pub(crate) struct TimerQueue {
     numbers: u64,
     stopped: Duration,
     sleep: Option<Sleep>,
+    /// Since when the process is being stopped on purpose.
+    frozen: Option<Duration>,
 }
 
 /// The sleep that the owner of the queue announced, in times that the clock shows.
@@ -115,8 +124,23 @@ impl TimerQueue {
         now.saturating_sub(self.stopped(now))
     }
 
+    /// The process is about to be stopped: nothing is due until it goes on.
+    pub(crate) fn freeze(&mut self, now: Duration) {
+        self.woke(now);
+        self.frozen = Some(now);
+    }
+
+    /// It goes on.
+    pub(crate) fn thaw(&mut self, now: Duration) {
+        self.stopped = self.stopped(now);
+        self.frozen = None;
+    }
+
     /// For how long the process was stopped, as far as anybody can tell at `now`.
     pub(crate) fn stopped(&mut self, now: Duration) -> Duration {
+        if let Some(since) = self.frozen {
+            return self.stopped + now.saturating_sub(since);
+        }
         let overslept = |sleep: &mut Sleep| {
             let late = now.saturating_sub(sleep.until);
             let was_stopped = late >= STOPPED_MIN;
@@ -136,6 +160,9 @@ impl TimerQueue {
 
     /// How long the owner may sleep from `now`, `None` if nothing is due ever.
     pub(crate) fn sleep(&mut self, now: Duration) -> Option<Duration> {
+        if self.frozen.is_some() {
+            return None;
+        }
         let at = self
             .alarms
             .first_key_value()
@@ -156,7 +183,10 @@ impl TimerQueue {
 
     /// Takes the first alarm that is due at `now`.
     pub(crate) fn pop_due(&mut self, now: Duration) -> Option<Alarm> {
-        let first = self.alarms.first_entry()?;
+        let first = self
+            .alarms
+            .first_entry()
+            .filter(|_| self.frozen.is_none())?;
         (first.key().at + self.stopped <= now).then(|| first.remove())
     }
 }
@@ -235,6 +265,23 @@ mod tests {
         queue.woke(ms(1310));
         assert_eq!(queue.running(ms(1310)), ms(710));
         assert_eq!(queue.sleep(ms(1310)), Some(ms(290)));
+    }
+
+    #[test]
+    fn while_the_process_is_stopped_on_purpose_nothing_is_due() {
+        let mut queue = TimerQueue::default();
+        queue.insert(ms(100), Box::new(|| ()));
+        queue.freeze(ms(90));
+        assert_eq!(queue.running(ms(95)), ms(90));
+        assert_eq!(queue.sleep(ms(95)), None);
+        queue.woke(ms(300));
+        assert_eq!(due(&mut queue, ms(300)), 0);
+        // However short it was.
+        queue.thaw(ms(300));
+        assert_eq!(queue.running(ms(300)), ms(90));
+        assert_eq!(queue.sleep(ms(300)), Some(ms(10)));
+        queue.woke(ms(310));
+        assert_eq!(due(&mut queue, ms(310)), 1);
     }
 
     #[test]

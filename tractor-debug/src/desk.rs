@@ -3,6 +3,8 @@
 //! It runs on the runtime's threads and never waits: the terminal belongs to a thread of its own,
 //! which may hang in it.
 
+// What it asks of a terminal.
+mod front;
 // Giving the terminal to a native debugger.
 mod lending;
 
@@ -21,6 +23,8 @@ use crate::message::{Answer, Ask};
 use crate::planted::planted;
 use crate::terminal::{Read, Settings, Terminal};
 
+pub(crate) use self::front::{Front, Screen, Shown};
+
 /// What a prompt can ask of the tree, answered by the crate that owns its processes.
 pub trait Tree: Send + Sync + 'static {
     /// The actors, one a line, each below its parent: who it is, what its process does, and what
@@ -38,23 +42,12 @@ pub struct Desk {
     screen: Mutex<Screen>,
     tree: Box<dyn Tree>,
     begun: Instant,
+    now: Now,
     state: Mutex<State>,
 }
 
-/// The terminal, and who has it.
-struct Screen {
-    settings: Settings,
-    terminal: Option<Arc<Terminal>>,
-    claim: Claim,
-}
-
-/// Whether prompts can be opened. It is not tried before somebody wants one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    Untried,
-    Ours,
-    Refused,
-}
+/// Tells the time since the desk was made.
+pub(crate) type Now = Box<dyn Fn() -> Duration + Send + Sync>;
 
 struct State {
     lock: Lock,
@@ -81,15 +74,19 @@ impl Desk {
     /// Makes it. The terminal is opened when somebody wants it; if there is none, every request is
     /// refused, and whoever asks prints a report instead.
     pub fn new(tree: impl Tree, settings: Settings) -> Arc<Self> {
+        let begun = Instant::now();
+        let now = Box::new(move || begun.elapsed());
+        Self::with(Box::new(tree), Screen::new(settings), now)
+    }
+
+    /// Makes one with a screen and a clock of the caller's.
+    pub(crate) fn with(tree: Box<dyn Tree>, screen: Screen, now: Now) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            screen: Mutex::new(Screen {
-                settings,
-                terminal: None,
-                claim: Claim::Untried,
-            }),
-            tree: Box::new(tree),
+            screen: Mutex::new(screen),
+            tree,
             begun: Instant::now(),
+            now,
             state: Mutex::new(State {
                 lock: Lock::new(),
                 wants: BTreeMap::new(),
@@ -143,11 +140,11 @@ impl Desk {
     /// one, and the log of this process: both are shown above a prompt, in whole lines.
     pub fn take_output(&self) {
         let mut screen = self.screen();
-        let terminal = match Terminal::open_with_output(screen.settings.clone()) {
+        let terminal = match Terminal::open_with_output(screen.settings().clone()) {
             Ok(terminal) => Arc::new(terminal),
             Err(reason) => return log::debug!("output goes where it went: {reason}"),
         };
-        screen.terminal = Some(terminal.clone());
+        screen.set_front(terminal.clone());
         drop(screen);
         let paced = terminal.clone();
         logging::divert(
@@ -163,13 +160,27 @@ impl Desk {
     /// was taken.
     pub fn close(&self, patience: Option<Duration>) {
         self.shut();
-        let mut screen = self.screen();
-        screen.claim = Claim::Refused;
-        let terminal = screen.terminal.clone();
-        drop(screen);
+        let terminal = self.screen().shut();
         logging::restore();
         if let Some(terminal) = terminal {
             terminal.close(patience);
+        }
+    }
+
+    /// This process is about to be stopped: when this returns the terminal is as the shell wants it,
+    /// also in the middle of a line.
+    pub fn suspend(&self) {
+        let terminal = self.screen().front();
+        if let Some(terminal) = terminal {
+            terminal.suspend();
+        }
+    }
+
+    /// This process goes on: a prompt is shown again, with the line that was being typed.
+    pub fn go_on(&self) {
+        let terminal = self.screen().front();
+        if let Some(terminal) = terminal {
+            terminal.go_on();
         }
     }
 
@@ -192,7 +203,7 @@ impl Desk {
     pub(crate) fn tell(&self, event: Event) {
         let mut state = self.lock();
         let mut actions = Vec::new();
-        let now = self.begun.elapsed();
+        let now = (self.now)();
         journal::event(format_args!("lock: {event:?}"));
         state.lock.handle(event, now, &mut actions);
         note(&state.lock);
@@ -251,7 +262,7 @@ impl Desk {
             }
         };
         match self.opened() {
-            Some(terminal) => terminal.reclaim(lease, reclaimed),
+            Some(terminal) => terminal.reclaim(lease, Box::new(reclaimed)),
             None => reclaimed(),
         }
     }
@@ -280,7 +291,14 @@ impl Desk {
                 text,
                 prompt,
                 words,
-            } => self.read(lease, text, prompt, words, responder),
+            } => {
+                let shown = Shown {
+                    text,
+                    prompt,
+                    words,
+                };
+                self.read(lease, shown, responder);
+            }
             Ask::Native {
                 lease,
                 kind,
@@ -322,20 +340,13 @@ impl Desk {
         }
     }
 
-    fn read(
-        &self,
-        lease: Lease,
-        text: String,
-        prompt: String,
-        words: Vec<String>,
-        responder: Responder,
-    ) {
+    fn read(&self, lease: Lease, shown: Shown, responder: Responder) {
         let Some(terminal) = self.expect_answer(lease, responder) else {
             return;
         };
         self.lock().reads += 1;
         let me = self.me.clone();
-        terminal.read(lease, text, prompt, words, move |read| {
+        let done = move |read| {
             let Some(desk) = me.upgrade() else { return };
             let answer = match read {
                 Read::Line(line) => {
@@ -348,12 +359,13 @@ impl Desk {
                 Read::Revoked => Answer::Revoked,
             };
             desk.answer_read(lease, &answer);
-        });
+        };
+        terminal.read(lease, shown, Box::new(done));
     }
 
     /// The terminal, for what this grant has it do next, whose answer the responder waits for. If
     /// it is over, or there is none, that is the answer.
-    fn expect_answer(&self, lease: Lease, responder: Responder) -> Option<Arc<Terminal>> {
+    fn expect_answer(&self, lease: Lease, responder: Responder) -> Option<Arc<dyn Front>> {
         let mut state = self.lock();
         let (true, Some(terminal)) = (state.lock.admits(lease), self.opened()) else {
             drop(state);
@@ -374,29 +386,12 @@ impl Desk {
 
     /// Opens the terminal for prompts, if that was not tried yet; tells whether there is one.
     fn open(&self) -> bool {
-        let mut screen = self.screen();
-        if screen.claim == Claim::Untried {
-            let claimed = match &screen.terminal {
-                Some(terminal) => terminal.claim(),
-                None => Terminal::open(screen.settings.clone())
-                    .map(|terminal| screen.terminal = Some(Arc::new(terminal))),
-            };
-            screen.claim = match claimed {
-                Ok(()) => Claim::Ours,
-                Err(reason) => {
-                    log::warn!("no prompts: {reason}");
-                    Claim::Refused
-                }
-            };
-        }
-        screen.claim == Claim::Ours
+        self.screen().open()
     }
 
     /// The terminal, if prompts can be opened there.
-    fn opened(&self) -> Option<Arc<Terminal>> {
-        let screen = self.screen();
-        let terminal = screen.terminal.as_ref();
-        terminal.filter(|_| screen.claim == Claim::Ours).cloned()
+    fn opened(&self) -> Option<Arc<dyn Front>> {
+        self.screen().opened()
     }
 
     fn screen(&self) -> MutexGuard<'_, Screen> {
@@ -475,6 +470,12 @@ impl Desk {
             text.push_str("the tree is ending: nobody else is let in unless shielded\n");
         }
         text
+    }
+
+    /// The lock as it stands.
+    #[cfg(feature = "__mutants")]
+    pub(crate) fn seen(&self) -> Lock {
+        self.lock().lock.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

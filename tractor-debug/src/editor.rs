@@ -190,6 +190,9 @@ impl Post {
 /// next begins a line.
 pub(crate) const END_OF_EDITING: &str = "\x1b[?2004l\r\n\x1b[J";
 
+/// Begins to edit a line again: pasted text is marked as such.
+pub(crate) const BEGIN_OF_EDITING: &str = "\x1b[?2004h";
+
 /// The thread that hears the root and SIGTERM while a line is read.
 struct Watch {
     post: Post,
@@ -240,6 +243,7 @@ impl Watch {
             }
             Order::Say { number, line } => self.asides.say(number, &line),
             Order::Interrupted => self.asides.interrupted(),
+            Order::Redraw => self.asides.redraw(),
         }
     }
 }

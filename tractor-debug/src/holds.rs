@@ -12,37 +12,42 @@ use tractor_ipc::ActorId;
 use crate::lock::RequestId;
 
 /// The holds of one actor and its children.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Holds {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Holds {
     by_child: BTreeMap<ActorId, BTreeSet<RequestId>>,
     own: BTreeSet<RequestId>,
 }
 
 impl Holds {
     /// Whether nobody at or below this actor holds anything.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.by_child.is_empty() && self.own.is_empty()
     }
 
     /// This actor makes a request itself.
-    pub(crate) fn hold_own(&mut self, request: RequestId) {
+    pub fn hold_own(&mut self, request: RequestId) {
         self.own.insert(request);
     }
 
     /// A request of this actor is over, if it is one of those.
-    pub(crate) fn release_own(&mut self, request: &RequestId) {
+    pub fn release_own(&mut self, request: &RequestId) {
         self.own.remove(request);
     }
 
+    /// What a child holds, in no order of time.
+    pub fn of(&self, child: &ActorId) -> impl Iterator<Item = &RequestId> {
+        self.by_child.get(child).into_iter().flatten()
+    }
+
     /// A request came up through a child. Gives the child's count.
-    pub(crate) fn hold(&mut self, child: &ActorId, request: RequestId) -> u32 {
+    pub fn hold(&mut self, child: &ActorId, request: RequestId) -> u32 {
         let held = self.by_child.entry(child.clone()).or_default();
         held.insert(request);
         count(held)
     }
 
     /// A request was taken back through a child. Gives the child's count, if it held that one.
-    pub(crate) fn release(&mut self, child: &ActorId, request: &RequestId) -> Option<u32> {
+    pub fn release(&mut self, child: &ActorId, request: &RequestId) -> Option<u32> {
         let held = self.by_child.get_mut(child)?;
         let count = held.remove(request).then(|| count(held));
         if held.is_empty() {
@@ -52,7 +57,7 @@ impl Holds {
     }
 
     /// The link to a child is gone: nobody can take back what came through it. Gives that.
-    pub(crate) fn lost(&mut self, child: &ActorId) -> BTreeSet<RequestId> {
+    pub fn lost(&mut self, child: &ActorId) -> BTreeSet<RequestId> {
         self.by_child.remove(child).unwrap_or_default()
     }
 }

@@ -40,11 +40,15 @@
 extern crate self as tractor_debug;
 
 // Which one request of the tree has the terminal, and who is not to be killed meanwhile.
-mod holds;
+pub mod holds;
 pub mod lock;
 
 // Bugs to be found in a running tree; none in a build without their feature.
 mod planted;
+
+// The root's half, driven by what a model has found.
+#[cfg(feature = "__mutants")]
+pub mod replay;
 
 // What a prompt can show, and values as text.
 pub mod capture;

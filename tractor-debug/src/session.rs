@@ -4,13 +4,12 @@
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
 use std::fmt::Arguments;
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use futures::executor::block_on;
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, Error, current_actor, journal, scope};
+use tractor_core::{Actor, Error, current_actor, journal, logging, scope};
 use tractor_ipc::codec;
 
 use crate::hand_over::{Return, Stack, hand_over};
@@ -146,8 +145,7 @@ fn summary(repl: &Repl) -> String {
 
 /// The report in a prompt's stead.
 fn print(repl: &Repl, reason: &str) {
-    // Where it cannot be written, on a full disk for one, nobody is told; the program goes on.
-    let _ = writeln!(io::stderr(), "{}\n{reason}; going on", repl.opening());
+    logging::print(&format!("{}\n{reason}; going on", repl.opening()));
 }
 
 /// Counts the prompts of this actor; holds how many there were before.

@@ -313,6 +313,21 @@ impl Terminal {
         self.order(Command::Interrupted);
     }
 
+    /// Puts the terminal back for a shell, because this process is about to be stopped. That is done
+    /// when this returns, unless the thread is held up. A line that is being read is kept.
+    pub fn suspend(&self) {
+        let (done, suspended) = mpsc::sync_channel(1);
+        self.order(Command::Suspend(done));
+        // However it ends, this process is stopped.
+        let _ = suspended.recv_timeout(SUSPENDED_WITHIN);
+    }
+
+    /// Goes on with what [`suspend`](Self::suspend) has interrupted, as soon as the terminal is ours
+    /// again.
+    pub fn go_on(&self) {
+        self.order(Command::GoOn);
+    }
+
     /// Whether a prompt is open, or one is to be opened.
     pub fn is_prompting(&self) -> bool {
         self.prompts.load(Ordering::SeqCst) > 0
@@ -350,6 +365,9 @@ impl Drop for Terminal {
         self.close(None);
     }
 }
+
+/// How long the thread may take for that; it takes milliseconds.
+const SUSPENDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why there is no terminal. The text is a reason: it follows "no prompt: ".
 #[derive(Debug, thiserror::Error)]

@@ -121,9 +121,31 @@ pub(crate) fn close(patience: Option<Duration>) {
     }
 }
 
+/// The root is about to be stopped: the terminal is as the shell wants it when this returns.
+pub(crate) fn suspend() {
+    if let Some(desk) = desk() {
+        desk.suspend();
+    }
+}
+
+/// The root goes on: a prompt is shown again.
+pub(crate) fn go_on() {
+    if let Some(desk) = desk() {
+        desk.go_on();
+    }
+}
+
 /// Whether a SIGINT of the root was for a prompt.
 pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
+}
+
+/// Waits until nobody here or below is at a prompt or waits for one: plain functions and threads
+/// may be, for which nothing else waits.
+pub(crate) async fn unheld() {
+    if let Some(debugger) = DEBUGGER.get() {
+        debugger.service.until_held(false).await;
+    }
 }
 
 /// Does `work` within a time that does not pass while somebody at or below this actor has the

@@ -61,6 +61,7 @@ mod outcome;
 pub mod root;
 mod runtime;
 mod signals;
+mod suspend;
 
 // What the debugger asks of it, and what every actor tells of itself.
 mod debugger;

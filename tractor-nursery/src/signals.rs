@@ -1,7 +1,8 @@
 //! The signals that the runtime listens to.
 //!
-//! SIGINT and SIGTERM in the root cancel the tree; again, with less time; again, they kill, the
-//! root as well. SIGUSR1 in any actor has it tell what it is doing ([`dump`]).
+//! SIGINT, SIGTERM and SIGHUP in the root cancel the tree; again, with less time; again, they kill,
+//! the root as well. SIGTSTP stops the tree and then the root, until it is continued. SIGUSR1 in
+//! any actor has it tell what it is doing ([`dump`]).
 //!
 //! Actors never see the terminal's Ctrl-C: each is in a process group of its own and has no
 //! terminal.
@@ -13,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
 use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
-use tractor_core::process::marks;
+use tractor_core::process::{self, Signal, marks};
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
-use crate::{debugger, dump, nurseries, root};
+use crate::{debugger, dump, nurseries, root, suspend};
 
 /// How much time the tree has after the second signal.
 const SECOND_WITHIN: Duration = Duration::from_millis(500);
@@ -37,7 +38,15 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 /// already is an error too.
 pub(crate) fn listen_as_root() -> io::Result<()> {
     ctrlc::set_handler(|| received(SIGINT)).map_err(io::Error::other)?;
-    on(SIGTERM, |count| (0..count).for_each(|_| received(SIGTERM)))
+    on(SIGTERM, |count| (0..count).for_each(|_| received(SIGTERM)))?;
+    // Whoever has it ignored, as `nohup` does, means it.
+    if !process::is_ignored(Signal::HangUp) {
+        on(SIGHUP, |count| (0..count).for_each(|_| received(SIGHUP)))?;
+    }
+    if !process::is_ignored(Signal::TerminalStop) {
+        on(SIGTSTP, |count| (0..count).for_each(|_| suspend::begin()))?;
+    }
+    Ok(())
 }
 
 /// Begins to listen to the signals that every actor listens to.
@@ -87,7 +96,7 @@ fn received(signal: i32) {
     if signal == SIGINT && debugger::interrupted() {
         return;
     }
-    if signal == SIGTERM {
+    if signal != SIGINT {
         debugger::shut();
     }
     let _ = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);

@@ -8,12 +8,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tractor_core::Error;
 use tractor_core::io as engine;
+use tractor_core::journal;
 use tractor_core::process::census::{OpenFd, ProcInfo, marked_processes, open_fds};
 use tractor_core::process::{
     self, ExitStatus, Process, Program, Signal, SpawnSpec, Spawned, StdioSpec, spawn_blocking,
@@ -144,15 +146,15 @@ fn check_fds(before: io::Result<Vec<OpenFd>>) -> Result<(), String> {
 /// What is open now, was not before, and is not the runtime's own.
 fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
     // The runtime's own stay for the life of the process: they are few and known.
-    let kept = |target: &str| {
-        [
+    let kept = |target: &Path| {
+        let kinds = [
             "anon_inode:[eventpoll]",
             "anon_inode:[eventfd]",
             "anon_inode:[timerfd]",
             "pipe:",
-        ]
-        .iter()
-        .any(|kind| target.starts_with(kind))
+        ];
+        let text = target.to_string_lossy();
+        kinds.iter().any(|kind| text.starts_with(kind)) || journal::is_written(target)
     };
     let after = open_fds()?;
     let left = after
@@ -162,7 +164,7 @@ fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
                 .iter()
                 .any(|old| old.number == fd.number && old.target == fd.target)
         })
-        .filter(|fd| !kept(&fd.target.to_string_lossy()))
+        .filter(|fd| !kept(&fd.target))
         .skip(2 * SIGNAL_SOCKETS);
     Ok(left
         .map(|fd| format!("{} {}", fd.number, fd.target.display()))

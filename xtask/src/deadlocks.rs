@@ -4,8 +4,10 @@
 //! of planted bugs has to be found by them, and then real trees are tortured: every scenario of
 //! `tests/scenarios` with seed after seed, and random walks, on all cores and on one.
 
-// What is left of a tree that hangs.
+// What is left of a tree that hangs: its processes, what they have noted, and who waits for whom.
 mod dump;
+mod journal;
+mod waits;
 // The pure logic, walked to its end.
 mod models;
 // What the user wants.
@@ -14,6 +16,8 @@ mod options;
 mod report;
 // Real trees, seed after seed.
 mod runs;
+// One run of a scenario, and how it ends.
+mod watch;
 
 use std::path::Path;
 use std::time::Instant;

@@ -32,12 +32,16 @@ The commands of the project: cargo xtask COMMAND
                      --json FILE   writes one flat object of numbers (`-`: standard output)
                      --strict      a missed target is a failure too
   test-deadlocks [--scenario ID] [--seed N] [--iterations N] [--budget 60s]
-                 [--model-only] [--json FILE]
+                 [--patience 25s] [--planted BUG] [--model-only] [--json FILE]
                      walks models of the lock and the ladders, and tortures real trees
-                     --scenario ID  only this one (T07, F53 for random walks), and no models
+                     --scenario ID  only this one (T07, F53 for random walks, D for all of
+                                    the terminal), and no models
                      --seed N       this seed, once, or the first of several
                      --iterations N so many seeds each, instead of a time
                      --budget 2m    for how long real trees are tortured (default 60s)
+                     --patience 25s after what silence a run counts as a hang
+                     --planted BUG  in the trees, to see it found: loss-releases-nothing,
+                                    ladder-forgets-waiters, cancel-waits-for-the-terminal
                      --model-only   only the models and the planted bugs
                      --json FILE    writes one flat object of numbers (`-`: standard output)
 ";

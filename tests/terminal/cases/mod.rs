@@ -4,6 +4,7 @@
 
 mod closing;
 mod levels;
+mod panicking;
 mod sharing;
 
 use crate::debugging::moments::moment;
@@ -13,13 +14,22 @@ type Main = fn() -> tractor::Result<()>;
 /// All of them.
 pub(crate) const PROGRAMS: &[(&str, Main)] = &[
     ("holder_and_waiter", sharing::holder_and_waiter),
+    ("lonely_holder", sharing::lonely_holder),
     ("pause_beside_a_pause", sharing::pause_beside_a_pause),
     (
         "root_serves_while_paused",
         sharing::root_serves_while_paused,
     ),
-    ("lonely_holder", sharing::lonely_holder),
+    (
+        "async_pause_two_levels_down",
+        levels::async_pause_two_levels_down,
+    ),
+    (
+        "plain_pause_two_levels_down",
+        levels::plain_pause_two_levels_down,
+    ),
     ("pause_two_levels_down", levels::pause_two_levels_down),
+    ("panic_while_panicking", panicking::panic_while_panicking),
     (
         "pause_after_the_end_has_begun",
         closing::pause_after_the_end_has_begun,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Arguments, Write as _};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -51,6 +51,14 @@ pub fn state(key: Arguments<'_>, text: Arguments<'_>) {
 /// Notes what has happened.
 pub fn event(text: Arguments<'_>) {
     write(|journal| journal.append('.', text));
+}
+
+/// Whether a file is this process's journal.
+pub fn is_written(path: &Path) -> bool {
+    JOURNAL.as_ref().is_some_and(|journal| {
+        let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        journal.path == path
+    })
 }
 
 fn write(entry: impl FnOnce(&mut Journal)) {

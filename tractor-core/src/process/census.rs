@@ -25,13 +25,15 @@ pub struct ProcInfo {
 /// A zombie has no environment any more; see [`zombie_children`]. What vanishes while we look, and
 /// what belongs to others, is left out.
 pub fn marked_processes(tree: &str) -> Vec<ProcInfo> {
+    processes(|pid, _| is_marked(pid, tree))
+}
+
+/// Whether it was started with the mark of this tree.
+pub(super) fn is_marked(pid: u32, tree: &str) -> bool {
     let entry = format!("{}={tree}", marks::TREE);
-    let is_marked = |pid: u32| {
-        environment(pid)
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == entry.as_bytes())
-    };
-    processes(|pid, _| is_marked(pid))
+    environment(pid)
+        .split(|byte| *byte == 0)
+        .any(|variable| variable == entry.as_bytes())
 }
 
 /// The zombies that these processes have not reaped.

@@ -33,7 +33,7 @@ impl Desk {
         let launch = native::launch(kind, &target);
         let greeting = native::greeting(kind, &target);
         let me = self.me.clone();
-        terminal.lend(lease, greeting, launch, move |outcome| {
+        let done = move |outcome: Outcome| {
             let Some(desk) = me.upgrade() else { return };
             let answer = match &outcome {
                 Outcome::Revoked => Answer::Revoked,
@@ -45,7 +45,8 @@ impl Desk {
                 )),
             };
             desk.answer_read(lease, &answer);
-        });
+        };
+        terminal.lend(lease, greeting, launch, Box::new(done));
     }
 }
 

@@ -31,6 +31,8 @@ struct State {
     last: Option<u64>,
     /// The last line that was given to the library, which may not have written it yet.
     drawn: Option<u64>,
+    /// Whether the prompt has to be drawn again for its own sake.
+    is_hidden: bool,
 }
 
 /// Who writes to the terminal now.
@@ -104,6 +106,7 @@ impl Asides {
         state.drawn = state.last.take();
         let text = state.drawn.map(|_| std::mem::take(&mut state.text));
         state.reading = Reading::Edited { is_drawn: true };
+        state.is_hidden = false;
         drop(state);
         self.tell(drawn);
         if text.is_some() {
@@ -122,6 +125,18 @@ impl Asides {
     /// What is typed is not kept. The root says so, once for all editors.
     pub(super) fn history_lost(&self, reason: String) {
         let _ = self.answers.send(&Answer::HistoryLost { reason });
+    }
+
+    /// The prompt is no longer to be seen.
+    pub(super) fn redraw(&self) {
+        let mut state = self.state();
+        match &state.reading {
+            Reading::Edited { .. } => state.is_hidden = true,
+            Reading::Plain(prompt) => return self.write(prompt),
+            Reading::Nothing => return,
+        }
+        drop(state);
+        self.wake();
     }
 
     /// Prints a line of the editor's own. Not while a line is read.
@@ -159,7 +174,7 @@ impl Asides {
     fn is_due(&self) -> bool {
         let state = self.state();
         state.reading == (Reading::Edited { is_drawn: true })
-            && state.last.or(state.drawn).is_some()
+            && (state.is_hidden || state.last.or(state.drawn).is_some())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -12,7 +12,7 @@ use rustyline::{
 };
 use tractor_core::process::{Process, Signal};
 
-use super::END_OF_EDITING;
+use super::{BEGIN_OF_EDITING, END_OF_EDITING};
 
 /// What the keys act on.
 pub(super) struct Keys {
@@ -89,6 +89,3 @@ impl ConditionalEventHandler for Quit {
         Some(Cmd::Noop)
     }
 }
-
-/// Pasted text is marked as such.
-const BEGIN_OF_EDITING: &str = "\x1b[?2004h";

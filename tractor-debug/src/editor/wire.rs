@@ -21,6 +21,8 @@ pub(crate) enum Order {
     Say { number: u64, line: String },
     /// Ctrl-C has come as a signal, which means that it did not come as a key.
     Interrupted,
+    /// A shell had the terminal: the prompt and what was typed are to be drawn again.
+    Redraw,
 }
 
 /// What the editor answers.

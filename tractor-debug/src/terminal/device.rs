@@ -13,11 +13,12 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{self as sys, Pid};
 use rustix::stdio;
 use rustix::termios::{
-    OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
-    tcsetpgrp,
+    LocalModes, OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp,
+    tcsetattr, tcsetpgrp,
 };
 
 use super::NoTerminal;
+use crate::editor::BEGIN_OF_EDITING;
 
 /// The terminal, as its owner has it.
 #[derive(Debug)]
@@ -71,17 +72,18 @@ impl Device {
         self.flush();
     }
 
-    /// Writes everything that waits, for as long as the terminal takes something every now and then.
-    pub(super) fn finish(&mut self, patience: Option<Duration>) {
+    /// Writes everything that waits, unless the terminal takes nothing for so long, and tells whether
+    /// it has.
+    pub(super) fn finish(&mut self, patience: Option<Duration>) -> bool {
         let patience = patience.and_then(|it| Timespec::try_from(it).ok());
         while !self.flush() {
             let mut fds = [PollFd::new(&self.fd, PollFlags::OUT)];
             match poll(&mut fds, patience.as_ref()) {
-                Ok(0) => return,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => return,
+                Ok(1..) | Err(Errno::INTR) => {}
+                Ok(0) | Err(_) => return false,
             }
         }
+        true
     }
 
     /// Writes what the terminal takes now, and tells whether that is all.
@@ -141,6 +143,18 @@ impl Device {
         }
     }
 
+    /// The settings, if a line is being edited.
+    pub(super) fn edited(&self) -> Option<Termios> {
+        let now = tcgetattr(&self.fd).ok()?;
+        (!now.local_modes.contains(LocalModes::ICANON)).then_some(now)
+    }
+
+    /// Goes on with editing a line.
+    pub(super) fn begin_editing(&mut self, edited: &Termios) {
+        self.set(|| tcsetattr(&self.fd, OptionalActions::Now, edited));
+        self.put(BEGIN_OF_EDITING);
+    }
+
     /// Discards what was typed and not read.
     pub(super) fn discard_input(&self) {
         if self.saved.is_none() {
@@ -172,7 +186,7 @@ impl Device {
 
     /// Whether the foreground is ours, was given by us, or is that of a process group that has died
     /// there.
-    fn is_ours(&self) -> bool {
+    pub(super) fn is_ours(&self) -> bool {
         match tcgetpgrp(&self.fd) {
             Ok(front) => {
                 let is_known = front == self.ours || Some(front) == self.lent;

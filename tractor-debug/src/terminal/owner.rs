@@ -8,18 +8,22 @@ mod lending;
 // What the tree prints, between the other things that it does.
 mod pump;
 
+// Others have the terminal for a while: the shell of a process that is stopped.
+mod away;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::Termios;
 
+use self::away::LOOKS_EVERY;
 use self::lending::Lent;
 pub(super) use self::lending::PendingLoan;
 use super::device::Device;
@@ -40,6 +44,10 @@ pub(super) enum Command {
     Interrupted,
     /// The terminal is ours to change; these are its settings.
     Claimed(Termios),
+    /// Puts the terminal back for a shell, and tells when that is done.
+    Suspend(SyncSender<()>),
+    /// The process was continued.
+    GoOn,
     /// What is left is shown, for as long as the terminal takes something within this time.
     Close(Option<Duration>),
 }
@@ -76,6 +84,8 @@ impl fmt::Debug for Command {
             Self::Say(_) => "Say",
             Self::Interrupted => "Interrupted",
             Self::Claimed(_) => "Claimed",
+            Self::Suspend(_) => "Suspend",
+            Self::GoOn => "GoOn",
             Self::Close(_) => "Close",
         })
     }
@@ -110,6 +120,12 @@ pub(super) struct Owner {
     editor: Option<Editor>,
     /// Who has the terminal instead of an editor.
     lent: Option<Lent>,
+    /// Whether the process is about to be stopped.
+    is_suspended: bool,
+    /// Whether a shell has the terminal, or may have had it, while the editor reads.
+    is_away: bool,
+    /// The settings of a line that is edited, while a shell has its own.
+    edited: Option<Termios>,
     /// The newest lease that is over.
     over: Lease,
     /// What the editor has been told to show and has not shown.
@@ -138,6 +154,9 @@ impl Owner {
             active: None,
             editor: None,
             lent: None,
+            is_suspended: false,
+            is_away: false,
+            edited: None,
             over: Lease(0),
             unsaid: VecDeque::new(),
             unsaid_bytes: 0,
@@ -157,10 +176,10 @@ impl Owner {
             }
             self.hear();
             self.look_after_loan();
+            self.come_back();
             self.pump();
             let is_written = self.device.flush();
-            let is_free = self.active.is_none() && self.lent.is_none();
-            if is_written && is_free && self.is_settled() {
+            if is_written && self.can_begin() {
                 self.begin_next();
             }
         }
@@ -189,6 +208,9 @@ impl Owner {
             }
             let patience = output.patience(Instant::now());
             limit = limit.into_iter().chain(patience).min();
+        }
+        if self.is_away() {
+            limit = Some(limit.map_or(LOOKS_EVERY, |limit| limit.min(LOOKS_EVERY)));
         }
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(&mut fds, limit.as_ref()) {
@@ -224,6 +246,12 @@ impl Owner {
                     send(editor, &Order::Interrupted);
                 }
             }
+            Command::Suspend(done) => {
+                self.suspend();
+                // Who does not wait any more has its reason.
+                let _ = done.send(());
+            }
+            Command::GoOn => self.go_on(),
             Command::Close(_) => {}
         }
     }
@@ -315,6 +343,12 @@ impl Owner {
         if let Some((_, read)) = self.active.take_if(|active| active.0 == number) {
             read.end(how);
         }
+    }
+
+    /// Whether the next read can begin, if there is one.
+    fn can_begin(&mut self) -> bool {
+        let is_free = self.active.is_none() && self.lent.is_none();
+        is_free && !self.is_suspended && self.is_settled()
     }
 
     /// Begins the next read. All that was to be printed before it is.
@@ -419,7 +453,9 @@ impl Owner {
     fn close(mut self, patience: Option<Duration>) {
         self.reclaim(Lease(u64::MAX));
         self.drain(patience);
-        self.device.finish(patience);
+        if self.output.is_none() {
+            self.device.finish(patience);
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tractor_core::process::{ExitStatus, Process, Program, SpawnSpec, StdioSpec, spawn_blocking};
 
@@ -112,6 +113,26 @@ impl Editor {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(answers)
+    }
+
+    /// Stops it where it is, and tells whether it has stopped by then.
+    pub(super) fn stop(&self, end: Instant) -> bool {
+        let told = self.process.signal(tractor_core::process::Signal::Stop);
+        // Nothing tells of it but its state.
+        while told.is_ok() && Instant::now() < end {
+            if !matches!(self.process.state(), Some('R' | 'S' | 'D')) {
+                return true;
+            }
+            thread::yield_now();
+        }
+        false
+    }
+
+    /// Has it go on if it was stopped.
+    pub(super) fn go_on(&self) {
+        if let Err(error) = self.process.signal(tractor_core::process::Signal::Continue) {
+            log::warn!("the line editor cannot be continued: {error}");
+        }
     }
 
     /// Kills it and waits until it is gone, so that it touches the terminal no more.

@@ -6,6 +6,8 @@ mod family;
 mod levels;
 // Bugs that are planted, and where each is found.
 pub(super) mod mutants;
+// What a model has found, done by a real root.
+mod replay;
 // A tree with the lock in its root.
 mod world;
 
@@ -28,6 +30,8 @@ pub(super) struct Walked {
     pub(super) states: usize,
     pub(super) depth: usize,
     pub(super) took: Duration,
+    /// How many ways through it were taken by a real root as well.
+    pub(super) replayed: usize,
     /// The rule that was broken, and the way there.
     pub(super) broken: Option<String>,
     /// What was reached that has to be reached by some walk.
@@ -39,11 +43,16 @@ pub(super) fn run(mut tell: impl FnMut(&Walked)) -> Result<Vec<Walked>> {
     let mut all = Vec::new();
     for setup in family::family() {
         let about = setup.about();
-        all.push(walk(setup.name, &about, setup));
+        let (mut walked, _) = walk(setup.name, &about, setup.clone());
+        match replay::replay(&setup) {
+            Ok(count) => walked.replayed = count,
+            Err(difference) => walked.broken = walked.broken.or(Some(difference)),
+        }
+        all.push(walked);
         all.last().into_iter().for_each(&mut tell);
     }
     let about = "three ladders one below the other, with their clocks";
-    all.push(walk("levels", about, levels::Levels::default()));
+    all.push(walk("levels", about, levels::Levels::default()).0);
     all.last().into_iter().for_each(&mut tell);
     let reached: BTreeSet<_> = all.iter().flat_map(|walked| &walked.reached).collect();
     let missing: Vec<_> = (world::rules::reached_names().into_iter())
@@ -54,7 +63,8 @@ pub(super) fn run(mut tell: impl FnMut(&Walked)) -> Result<Vec<Walked>> {
 }
 
 /// Walks all that a model can do, breadth first, so that a way to what is wrong is a short one.
-fn walk<M>(name: &str, about: &str, model: M) -> Walked
+/// Gives that too.
+fn walk<M>(name: &str, about: &str, model: M) -> (Walked, Vec<M::Action>)
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + PartialEq + Send + Sync + Hash + Debug + 'static,
@@ -67,7 +77,7 @@ where
         .timeout(WALK_MAX)
         .spawn_bfs()
         .join();
-    let mut broken = None;
+    let (mut broken, mut way) = (None, Vec::new());
     let mut reached = BTreeSet::new();
     for (rule, path) in checker.discoveries() {
         if let DiscoveryClassification::Example = checker.discovery_classification(rule) {
@@ -76,24 +86,29 @@ where
         }
         let mut text = format!("{rule}, broken by:\n");
         let last = format!("{:?}", path.last_state());
-        for step in path.into_actions() {
+        let steps = path.into_actions();
+        for step in &steps {
             let _ = writeln!(text, "    {step:?}");
         }
         let _ = write!(text, "which ends in {last}");
-        broken.get_or_insert(text);
+        if broken.is_none() {
+            (broken, way) = (Some(text), steps);
+        }
     }
     if broken.is_none() && begin.elapsed() >= WALK_MAX {
         broken = Some(format!("not walked to its end within {WALK_MAX:?}"));
     }
-    Walked {
+    let walked = Walked {
         name: name.to_owned(),
         about: about.to_owned(),
         states: checker.unique_state_count(),
         depth: checker.max_depth(),
         took: begin.elapsed(),
+        replayed: 0,
         broken,
         reached,
-    }
+    };
+    (walked, way)
 }
 
 #[cfg(test)]

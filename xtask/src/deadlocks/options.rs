@@ -15,6 +15,10 @@ pub(super) struct Options {
     pub(super) iterations: Option<u64>,
     /// For how long real trees are tortured.
     pub(super) budget: Duration,
+    /// How long nothing may be heard of a run.
+    pub(super) patience: Duration,
+    /// A bug that is planted in the trees, to see that it is found.
+    pub(super) planted: Option<String>,
     pub(super) model_only: bool,
     /// Where the numbers go: a file, or `-`.
     pub(super) json: Option<String>,
@@ -27,6 +31,8 @@ impl Default for Options {
             seed: 1,
             iterations: None,
             budget: Duration::from_secs(60),
+            patience: Duration::from_secs(25),
+            planted: None,
             model_only: false,
             json: None,
         }
@@ -53,6 +59,8 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
                 options.budget = seconds(value()?)?;
                 has_budget = true;
             }
+            "--patience" => options.patience = seconds(value()?)?,
+            "--planted" => options.planted = Some(value()?.to_owned()),
             "--model-only" => options.model_only = true,
             "--json" => options.json = Some(value()?.to_owned()),
             other => bail!("unknown argument {other}"),

@@ -80,8 +80,9 @@ impl Report {
             }
         }
         let (states, runs) = (self.states(), self.runs());
+        let replayed = self.replayed();
         println!(
-            "{} models with {states} states; {} of {} planted bugs found; {runs} runs of real trees",
+            "{} models with {states} states, {replayed} ways through them taken by a real root; {} of {} planted bugs found; {runs} runs of real trees",
             self.models.len(),
             self.mutants
                 .iter()
@@ -97,6 +98,7 @@ impl Report {
         let numbers = [
             ("models", self.models.len() as u64),
             ("model_states", self.states() as u64),
+            ("model_ways_replayed", self.replayed() as u64),
             ("mutants", self.mutants.len() as u64),
             ("mutants_found", found.count() as u64),
             ("runs", self.runs()),
@@ -118,6 +120,10 @@ impl Report {
 
     fn states(&self) -> usize {
         self.models.iter().map(|walked| walked.states).sum()
+    }
+
+    fn replayed(&self) -> usize {
+        self.models.iter().map(|walked| walked.replayed).sum()
     }
 
     fn runs(&self) -> u64 {

@@ -2,24 +2,20 @@
 //! seed, under a watchdog: on all cores and, beside that, on one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use anyhow::{Context, Result, anyhow, ensure};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::dump;
 use super::options::Options;
+use super::watch;
 
-/// A run that takes longer hangs. Each seed has 30 s of its own, after which the test says so.
-const RUN_MAX: Duration = Duration::from_secs(120);
 /// How many random walks one process takes: they are short, and starting it is not.
 const WALKS: u64 = 10;
 /// The id of the random walks.
@@ -51,40 +47,56 @@ pub(super) struct Lane {
 
 /// Runs what is wanted, on all cores and on one at the same time.
 pub(super) fn run(root: &Path, options: &Options) -> Result<Vec<Lane>> {
-    let program = build(root)?;
-    let tests = chosen(list(&program)?, options)?;
+    let built = build(root)?;
+    let tests = chosen(list(&built.scenarios)?, options)?;
     println!(
         "real trees: {} scenarios, on all cores and on one",
         tests.len()
     );
-    let scratch = program.with_extension("runs");
+    // Others may run the same.
+    let scratch = format!("runs-{}", std::process::id());
+    let scratch = built.scenarios.with_extension(scratch);
     fs::create_dir_all(&scratch)?;
     let done = AtomicU64::new(0);
     let lane = |name, is_pinned| Runner {
         name,
         is_pinned,
-        program: &program,
+        built: &built,
         scratch: &scratch,
         options,
         tests: &tests,
         done: &done,
     };
     let runners = [lane("all cores", false), lane("one core", true)];
-    thread::scope(|scope| {
+    let lanes: Result<Vec<_>> = thread::scope(|scope| {
         let lanes = runners.map(|runner| scope.spawn(move || runner.run()));
         let ended = lanes.into_iter().map(|lane| {
             let ended = lane.join();
             ended.map_err(|_| anyhow!("a thread of this command panicked"))?
         });
         ended.collect()
-    })
+    });
+    let lanes = lanes?;
+    if lanes.iter().all(|lane| lane.failures.is_empty()) {
+        // What is kept of a failure is for its reader.
+        fs::remove_dir_all(&scratch)?;
+    }
+    Ok(lanes)
+}
+
+/// What is run.
+struct Built {
+    scenarios: PathBuf,
+    /// The roots that some of them start.
+    programs: PathBuf,
 }
 
 /// Builds the tests, and gives where they are.
-fn build(root: &Path) -> Result<PathBuf> {
+fn build(root: &Path) -> Result<Built> {
     println!("real trees: building");
     let output = Command::new("cargo")
-        .args(["test", "--workspace", "--test", "scenarios", "--no-run"])
+        .args(["test", "--workspace", "--no-run"])
+        .args(["--test", "scenarios", "--test", "programs"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root)
         .stderr(Stdio::inherit())
@@ -92,13 +104,18 @@ fn build(root: &Path) -> Result<PathBuf> {
         .context("cargo could not be started")?;
     ensure!(output.status.success(), "the scenarios do not build");
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text
-        .lines()
-        .find(|line| line.contains("\"name\":\"scenarios\"") && line.contains("\"executable\":\""))
-        .context("cargo does not say where the scenarios are")?;
-    let path = line.split("\"executable\":\"").nth(1);
-    let path = path.and_then(|rest| rest.split('"').next());
-    Ok(PathBuf::from(path.context("the path has an end")?))
+    let executable = |name: &str| {
+        let name = format!("\"name\":\"{name}\"");
+        let mut lines = text.lines().filter(|line| line.contains(&name));
+        let path = lines.find_map(|line| line.split("\"executable\":\"").nth(1));
+        let path = path.and_then(|rest| rest.split('"').next());
+        path.map(PathBuf::from)
+            .with_context(|| format!("cargo does not say where {name} is"))
+    };
+    Ok(Built {
+        scenarios: executable("scenarios")?,
+        programs: executable("programs")?,
+    })
 }
 
 /// What the test binary has.
@@ -137,7 +154,9 @@ fn parse(line: &str) -> Option<Test> {
 
 fn chosen(mut tests: Vec<Test>, options: &Options) -> Result<Vec<Test>> {
     if let Some(id) = &options.scenario {
-        tests.retain(|test| test.id.eq_ignore_ascii_case(id) || test.name == *id);
+        // A letter is all scenarios of a kind.
+        let is_kind = |test: &Test| id.len() == 1 && test.id.starts_with(&id.to_uppercase());
+        tests.retain(|test| test.id.eq_ignore_ascii_case(id) || test.name == *id || is_kind(test));
     }
     ensure!(!tests.is_empty(), "no scenario is called so");
     Ok(tests)
@@ -147,7 +166,7 @@ fn chosen(mut tests: Vec<Test>, options: &Options) -> Result<Vec<Test>> {
 struct Runner<'a> {
     name: &'static str,
     is_pinned: bool,
-    program: &'a Path,
+    built: &'a Built,
     scratch: &'a Path,
     options: &'a Options,
     tests: &'a [Test],
@@ -208,12 +227,7 @@ impl Runner<'_> {
         tally.runs += count;
         tally.slowest = tally.slowest.max(begin.elapsed() / count as u32);
         if let Some(text) = failure {
-            let Test { id, what, name } = test;
-            lane.failures.push(format!(
-                "{id} ({what}), seeds {seeds}\n{text}\nagain with:\n    \
-                 TRACTOR_SEEDS={seeds} {}cargo test --workspace --test scenarios -- --exact {name}",
-                if self.is_pinned { "taskset -c 0 " } else { "" },
-            ));
+            lane.failures.push(self.verdict(test, &seeds, &text));
         }
         self.progress(count, test);
         Ok(())
@@ -221,37 +235,31 @@ impl Runner<'_> {
 
     /// Runs the test, and gives what is wrong.
     fn watch(&self, test: &Test, seeds: &str) -> Result<Option<String>> {
-        let path = self.scratch.join(self.name.replace(' ', "-"));
-        let output = File::create(&path)?;
-        let mut child = Command::new(self.program)
+        let mut command = Command::new(&self.built.scenarios);
+        command
             .args(["--exact", &test.name, "--test-threads", "1"])
-            .env("TRACTOR_SEEDS", seeds)
-            .stdin(Stdio::null())
-            .stderr(output.try_clone()?)
-            .stdout(output)
-            .spawn()
-            .context("the scenarios could not be started")?;
-        let hang = if ends(&child, RUN_MAX)? {
-            None
-        } else {
-            let graph = self.scratch.join("hang.dot");
-            fs::write(&graph, dump::graph(child.id()))?;
-            let text = dump::text(child.id());
-            child.kill()?;
-            let graph = graph.display();
-            Some(format!(
-                "it hangs after {RUN_MAX:?}; {text}as a graph: {graph}\n"
-            ))
-        };
-        let status = child.wait()?;
-        if hang.is_none() && status.success() {
-            return Ok(None);
+            .env("TRACTOR_BUILT_PROGRAMS", &self.built.programs)
+            .env("TRACTOR_SEEDS", seeds);
+        if let Some(bug) = &self.options.planted {
+            command.env("TRACTOR_PLANTED", bug);
         }
-        let said = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-        Ok(Some(format!(
-            "{}{status}; it printed:\n{said}",
-            hang.unwrap_or_default()
-        )))
+        let place = self.scratch.join(self.name.replace(' ', "-"));
+        watch::watch(command, &place, self.options.patience)
+    }
+
+    /// A failure, with the one command that shows it again.
+    fn verdict(&self, test: &Test, seeds: &str, text: &str) -> String {
+        let Test { id, what, name } = test;
+        // Each seed is told when it begins.
+        let seed = text.rsplit_once(", seed ").map(|(_, rest)| rest);
+        let seed = seed.and_then(|rest| rest.split_whitespace().next());
+        let seed = seed.unwrap_or_else(|| seeds.split("..").next().unwrap_or(seeds));
+        let planted = self.options.planted.as_ref();
+        let planted = planted.map_or_else(String::new, |bug| format!(" --planted {bug}"));
+        format!(
+            "{id} ({what}), seed {seed}\n{text}\nagain with:\n    \
+             cargo xtask test-deadlocks --scenario {name} --seed {seed}{planted}"
+        )
     }
 
     fn progress(&self, count: u64, test: &Test) {
@@ -263,23 +271,6 @@ impl Runner<'_> {
             let _ = io::stdout().flush();
         } else if before / 100 != done / 100 {
             println!("  {done} runs");
-        }
-    }
-}
-
-/// Whether the process ends in that time.
-fn ends(child: &Child, within: Duration) -> Result<bool> {
-    let pid = Pid::from_child(child);
-    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from)?;
-    let deadline = Instant::now() + within;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut fds = [PollFd::new(&process, PollFlags::IN)];
-        match poll(&mut fds, Some(&Timespec::try_from(left)?)) {
-            Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => bail!("wait for a test: {}", io::Error::from(error)),
         }
     }
 }
@@ -316,14 +307,5 @@ mod tests {
         assert!(parse("every_id_is_listed_once: test").is_none());
         assert!(parse("t07_x: benchmark").is_none());
         assert!(parse("3 tests, 0 benchmarks").is_none());
-    }
-
-    #[test]
-    fn a_process_that_does_not_end_is_noticed() {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        assert!(!ends(&child, Duration::from_millis(20)).unwrap());
-        drop(child.stdin.take());
-        assert!(ends(&child, Duration::from_secs(20)).unwrap());
-        child.wait().unwrap();
     }
 }

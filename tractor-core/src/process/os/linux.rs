@@ -1,11 +1,15 @@
 //! Linux: descriptors of processes, the parent death signal, /proc, and the crate's only `unsafe`
-//! code, which is one ioctl and one function of the C library that no crate wraps.
+//! code: one ioctl and one function of the C library that no crate wraps, and the default action of
+//! a signal.
 
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, Signal as Masked, raise, sigaction,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -113,6 +117,35 @@ pub(in crate::process) fn at_exit(last: extern "C" fn()) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::ErrorKind::OutOfMemory.into()),
     }
+}
+
+/// Stops this process as Ctrl-Z would if nobody had a handler, until it is continued. In a group
+/// that no shell looks after the kernel stops nobody.
+pub(in crate::process) fn stop() -> io::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    SigSet::from(Masked::SIGTSTP).thread_unblock()?;
+    // SAFETY: the default action runs no code of this process.
+    let before = unsafe { sigaction(Masked::SIGTSTP, &default) }?;
+    let stopped = raise(Masked::SIGTSTP);
+    // SAFETY: this was the action a moment ago, so whoever set it has seen to it that it may be.
+    unsafe { sigaction(Masked::SIGTSTP, &before) }?;
+    Ok(stopped?)
+}
+
+/// Whether this process ignores the signal, as `nohup` has it do.
+pub(in crate::process) fn is_ignored(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = raw_signal(signal).as_raw() - 1;
+    mask.is_some_and(|mask| mask >> bit & 1 == 1)
+}
+
+/// Whether the process is in our process group.
+pub(in crate::process) fn is_of_our_group(stat: &Stat) -> bool {
+    i32::try_from(stat.group) == Ok(sys::getpgrp().as_raw_nonzero().get())
 }
 
 /// Who made descriptor 0, if it is a connected Unix stream socket.

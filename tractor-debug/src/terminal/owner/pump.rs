@@ -26,9 +26,22 @@ impl Owner {
             };
             self.pass(piece, self.is_in_lines());
         }
+        if self.is_suspended {
+            return;
+        }
         self.say_asides();
         if !self.is_in_lines() {
             self.pass(Vec::new(), false);
+        }
+    }
+
+    /// Shows what was printed up to the end of a line.
+    pub(super) fn pump_lines(&mut self) {
+        for _ in 0..PIECES_MAX {
+            let Some(piece) = self.output.as_mut().and_then(Output::read) else {
+                break;
+            };
+            self.pass(piece, true);
         }
     }
 
@@ -37,7 +50,7 @@ impl Owner {
     pub(super) fn takes_output(&self) -> bool {
         let prompt_comes = self.active.is_none() && !self.waiting.is_empty();
         let is_due = self.output.as_ref().is_some_and(Output::is_due);
-        self.can_show() && (!prompt_comes || is_due)
+        self.can_show() && !self.is_suspended && (!prompt_comes || is_due)
     }
 
     /// Whether the terminal takes something, and nobody else is showing something. What is printed
@@ -85,27 +98,32 @@ impl Owner {
     /// go to the terminal itself.
     pub(super) fn drain(&mut self, patience: Option<Duration>) {
         // Who still prints does it on two ways at a time, so there is as little as possible on this.
-        self.empty(patience);
+        let is_taken = self.empty(patience);
         if let Some(output) = &mut self.output {
             output.pty.put_back();
         }
-        self.empty(patience);
-        let Some(output) = &mut self.output else {
+        let is_taken = is_taken && self.empty(patience);
+        let Some(output) = self.output.as_mut().filter(|_| is_taken) else {
             return;
         };
         self.device.put(output.rest());
-        while let Some(line) = output.next_aside(false) {
+        while self.device.finish(patience)
+            && let Some(line) = output.next_aside(false)
+        {
             output.end_line(|| self.device.put("\n"));
             self.device.put(line + "\n");
-            self.device.finish(patience);
         }
     }
 
-    fn empty(&mut self, patience: Option<Duration>) {
-        while let Some(piece) = self.output.as_mut().and_then(Output::read) {
+    /// Shows what was printed, and tells whether that is all.
+    fn empty(&mut self, patience: Option<Duration>) -> bool {
+        while self.device.finish(patience) {
+            let Some(piece) = self.output.as_mut().and_then(Output::read) else {
+                return true;
+            };
             self.pass(piece, true);
-            self.device.finish(patience);
         }
+        false
     }
 
     /// Shows of these bytes what can be shown now.

@@ -13,6 +13,7 @@ const NONE: Budget = Budget {
     drops: 0,
     stops: 0,
     late_reclaims: 0,
+    leaves: 0,
 };
 
 /// One actor below the root.
@@ -38,6 +39,7 @@ const WORLDS: &[Setup] = &[
     world("two levels, closing", CHAIN, &[&[false], &[], &[false]], Budget { closes: 1, ..NONE }),
     world("two levels, dropped", CHAIN, &[&[], &[], &[false, false]], Budget { drops: 1, late_reclaims: 1, ..NONE }),
     world("two levels, cut off", CHAIN, &[&[], &[], &[true]], Budget { link_breaks: 1, breaks: 1, ..NONE }),
+    world("two levels, in time", CHAIN, &[&[], &[], &[true]], Budget { cancels: 1, leaves: 1, ..NONE }),
     world("two levels, stopped", CHAIN, &[&[], &[], &[false]], Budget { stops: 1, cancels: 1, ..NONE }),
 ];
 
@@ -80,6 +82,7 @@ impl Setup {
             drops,
             stops,
             late_reclaims,
+            leaves,
         } = self.budget;
         let is_deep = self.parents.iter().any(|parent| *parent > 0);
         let has_two = self.tasks[1..].iter().any(|tasks| tasks.len() > 1);
@@ -95,6 +98,7 @@ impl Setup {
             (late_reclaims > 0, "a late terminal"),
             (task_cancels > 0, "a waiter is cancelled"),
             (stops > 0, "SIGSTOP"),
+            (leaves > 0, "its time is over"),
         ];
         all.into_iter()
             .filter_map(|(has, name)| has.then_some(name))

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tractor_debug::lock::Mutant as InLock;
 use tractor_nursery::ladder::Mutant as InLadder;
 
 use super::world::{Bug, Setup};
-use super::{family, levels, walk};
+use super::{family, levels, replay, walk};
 
 /// Each bug, and the model that finds it.
 const MUTANTS: &[(Bug, &str)] = &[
@@ -43,6 +43,7 @@ const MUTANTS: &[(Bug, &str)] = &[
     (Bug::SilentCancel, "two tasks, cut off"),
     (Bug::HoldLeaked, "two levels, killed"),
     (Bug::ForwardedUncounted, "two levels, killed"),
+    (Bug::LeavesAtPrompt, "two levels, in time"),
     (Bug::HoldTakenForGranted, "two levels, closing"),
 ];
 
@@ -68,16 +69,25 @@ pub(in crate::deadlocks) fn run(mut tell: impl FnMut(&Sought)) -> Result<Vec<Sou
 }
 
 fn seek(bug: Bug, model: &'static str) -> Result<Sought> {
-    let walked = match bug {
+    let (walked, agrees) = match bug {
         Bug::Ladder(mutant) if model == levels::NAME => {
-            walk(model, "", levels::Levels::with_mutant(mutant))
+            let (walked, _) = walk(model, "", levels::Levels::with_mutant(mutant));
+            (walked, None)
         }
         _ => {
             let setup = family::family().into_iter().find(|own| own.name == model);
             let setup = setup.with_context(|| format!("no model is called {model}"))?;
-            walk(model, "", Setup { bug, ..setup })
+            let setup = Setup { bug, ..setup };
+            let (walked, way) = walk(model, "", setup.clone());
+            (walked, Some(replay::agrees(&setup, &way)))
         }
     };
+    // A real root has no such bug: on the way to it, only a bug of the lock makes a difference.
+    let differs = agrees.is_some_and(|agrees| agrees == matches!(bug, Bug::Lock(_)));
+    ensure!(
+        !differs,
+        "a real root does not do what it should on the way to {bug}"
+    );
     let rule = |text: String| text.split(", broken by").next().map(str::to_owned);
     Ok(Sought {
         bug: bug.to_string(),

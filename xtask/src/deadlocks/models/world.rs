@@ -62,6 +62,8 @@ pub(crate) enum Bug {
     HoldLeaked,
     /// A parent passes a hold on before it has counted it.
     ForwardedUncounted,
+    /// An actor leaves when its time is over, also at a prompt.
+    LeavesAtPrompt,
     /// The lock is told of a request as if its hold had come with it.
     HoldTakenForGranted,
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tractor_debug::lock::{Action, Event, Lease, Refusal, State};
 use tractor_nursery::ladder;
 
+use super::super::replay;
 use super::parts::{Down, Life, Order, Report, Req, Task, Up, World};
 use super::steps::Step;
 use super::{Bug, Setup};
@@ -43,6 +44,11 @@ impl Setup {
                 self.begin_end(world, actor);
             }
             Step::Orphan(actor) | Step::Leave(actor) => Self::die(world, actor, 0, 0),
+            Step::LeaveInTime(actor) => {
+                world.left.leaves -= 1;
+                self.judge_leaving(world, actor);
+                Self::die(world, actor, 0, 0);
+            }
             Step::Tick { child, loses } => {
                 let due = world.actors[child].ladder.next_wake();
                 world.actors[child].ladder_now = due.expect("it was waiting for it");
@@ -126,6 +132,7 @@ impl Setup {
             let mut out = Vec::new();
             let now = world.lock_now;
             world.lock.handle(event.clone(), now, &mut out);
+            replay::note(&event, now, &out, &world.lock);
             for action in out {
                 self.judge_action(world, &event, &action);
                 let (req, message) = match action {
@@ -183,7 +190,9 @@ impl Setup {
             self.tell(world, Event::HoldArrived(Self::id(req)));
             self.tell(world, self.requested(req));
         } else {
-            Self::report(world, usize::from(req.actor), Report::Hold(req));
+            let actor = usize::from(req.actor);
+            world.actors[actor].holds.hold_own(Self::id(req));
+            Self::report(world, actor, Report::Hold(req));
             Self::say(world, Up::Want(req));
         }
     }
@@ -203,8 +212,15 @@ impl Setup {
             self.tell(world, Event::HoldWithdrawn(Self::id(req)));
         } else {
             Self::say(world, Up::Done(req));
-            Self::report(world, usize::from(req.actor), Report::Unhold(req));
+            Self::take_back(world, req);
         }
+    }
+
+    /// A task's request is over, and its actor says so.
+    fn take_back(world: &mut World, req: Req) {
+        let actor = usize::from(req.actor);
+        world.actors[actor].holds.release_own(&Self::id(req));
+        Self::report(world, actor, Report::Unhold(req));
     }
 
     fn say(world: &mut World, message: Up) {
@@ -242,7 +258,7 @@ impl Setup {
         };
         let (Down::Granted(req, _) | Down::Refused(req) | Down::Revoked(req)) = message;
         if Self::hear(&mut own.tasks, message) {
-            Self::report(world, actor, Report::Unhold(req));
+            Self::take_back(world, req);
         }
     }
 
@@ -256,7 +272,7 @@ impl Setup {
             let task = Self::task(world, req);
             if matches!(task, Task::Waiting | Task::Prompting(_)) {
                 *task = Task::Over;
-                Self::report(world, actor, Report::Unhold(req));
+                Self::take_back(world, req);
             }
         }
     }
@@ -265,14 +281,18 @@ impl Setup {
         match world.actors[child].reports.pop_front() {
             Some(Report::Hold(req)) => {
                 if !self.has(Bug::ForwardedUncounted) || self.parent(child) == 0 {
-                    world.actors[child].counted.insert(req);
-                    self.count(world, child);
+                    let holds = &mut world.actors[self.parent(child)].holds;
+                    let count = holds.hold(&Self::actor_id(child as u8), Self::id(req));
+                    self.count(world, child, count);
                 }
                 self.forward(world, child, req, true);
             }
             Some(Report::Unhold(req)) => {
-                world.actors[child].counted.remove(&req);
-                self.count(world, child);
+                let holds = &mut world.actors[self.parent(child)].holds;
+                let count = holds.release(&Self::actor_id(child as u8), &Self::id(req));
+                if let Some(count) = count {
+                    self.count(world, child, count);
+                }
                 self.forward(world, child, req, false);
             }
             Some(Report::Acknowledged) => {
@@ -286,17 +306,17 @@ impl Setup {
         world.actors[child].link.upper_knows = true;
         self.climb(world, child, ladder::Event::LinkClosed, false);
         if !self.has(Bug::HoldLeaked) {
-            for req in std::mem::take(&mut world.actors[child].counted) {
-                self.forward(world, child, req, false);
+            let holds = &mut world.actors[self.parent(child)].holds;
+            for request in holds.lost(&Self::actor_id(child as u8)) {
+                self.forward(world, child, Self::req(&request), false);
             }
         }
     }
 
     /// What the parent of `child` counts has changed.
-    fn count(&self, world: &mut World, child: usize) {
+    fn count(&self, world: &mut World, child: usize, count: u32) {
         if !world.actors[self.parent(child)].no_prompts {
-            let holds = world.actors[child].counted.len() as u32;
-            self.climb(world, child, ladder::Event::HoldChanged(holds), false);
+            self.climb(world, child, ladder::Event::HoldChanged(count), false);
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) enum Broken {
     KilledWhileHeld,
     /// A parent sent a signal for the passing of time while a prompt was open below it.
     KilledAtPrompt,
+    /// An actor left because its time was over while a prompt was open at or below it.
+    LeftAtPrompt,
     /// What carried an old lease took the terminal away.
     OldLeaseObeyed,
 }
@@ -131,7 +133,10 @@ impl Setup {
             let parent = self.parent(actor);
             let is_whole = !own.is_dead() && !own.link.is_broken && !world.actors[parent].is_dead();
             let task = world.actors[usize::from(req.actor)].tasks[usize::from(req.task)];
-            if is_whole && !own.counted.contains(&req) && task == Task::Waiting {
+            if is_whole
+                && !self.counted(world, actor).any(|own| own == req)
+                && task == Task::Waiting
+            {
                 return false;
             }
             if !is_whole {
@@ -145,16 +150,41 @@ impl Setup {
     /// Judges a signal that a parent sends to `child` for the passing of time.
     pub(super) fn judge_signal(&self, world: &mut World, child: usize) {
         let own = &world.actors[child];
-        let held = !own.counted.is_empty()
+        let held = self.counted(world, child).next().is_some()
             && !own.link.upper_knows
             && !world.actors[self.parent(child)].no_prompts;
-        let at_prompt = self.below_root().any(|actor| {
-            self.is_below(actor, child)
-                && self.is_linked(world, actor, child)
-                && Self::prompts(world, actor)
-        });
+        let at_prompt = self.prompts_below(world, child);
         world.onlooker.breaks(Broken::KilledWhileHeld, held);
         world.onlooker.breaks(Broken::KilledAtPrompt, at_prompt);
+    }
+
+    /// Judges that an actor leaves because its time is over.
+    pub(super) fn judge_leaving(&self, world: &mut World, actor: usize) {
+        let at_prompt = self.prompts_below(world, actor);
+        world.onlooker.breaks(Broken::LeftAtPrompt, at_prompt);
+    }
+
+    /// Whether a prompt is open at `top` or below it.
+    fn prompts_below(&self, world: &World, top: usize) -> bool {
+        self.below_root().any(|actor| {
+            self.is_below(actor, top)
+                && self.is_linked(world, actor, top)
+                && Self::prompts(world, actor)
+        })
+    }
+
+    /// The requests that its parent has counted for `child`.
+    pub(super) fn counted<'a>(
+        &self,
+        world: &'a World,
+        child: usize,
+    ) -> impl Iterator<Item = Req> + use<'a> {
+        let holds = &world.actors[self.parent(child)].holds;
+        let counted: Vec<_> = holds
+            .of(&Self::actor_id(child as u8))
+            .map(Self::req)
+            .collect();
+        counted.into_iter()
     }
 
     /// Whether all links from `actor` up to the parent of `top` are whole.

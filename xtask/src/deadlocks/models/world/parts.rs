@@ -1,8 +1,9 @@
 //! What a world consists of.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use tractor_debug::holds::Holds;
 use tractor_debug::lock::{Lease, Lock};
 use tractor_nursery::ladder::{Ladder, Rungs};
 
@@ -42,6 +43,8 @@ pub(crate) struct Budget {
     pub(crate) stops: u8,
     /// The terminal is not restored in time.
     pub(crate) late_reclaims: u8,
+    /// An actor that was told to end leaves before all in it has ended: its time is over.
+    pub(crate) leaves: u8,
 }
 
 /// One request: of an actor, by a task.
@@ -69,8 +72,8 @@ pub(super) struct Actor {
     pub(super) reports: VecDeque<Report>,
     pub(super) orders: VecDeque<Order>,
     pub(super) link: Wire,
-    /// The requests that the parent has counted and not taken back.
-    pub(super) counted: BTreeSet<Req>,
+    /// The requests that it has counted for its children, and its own.
+    pub(super) holds: Holds,
     pub(super) ladder: Ladder,
     /// What the parent's clock shows for this ladder, which alone looks at it.
     pub(super) ladder_now: Duration,
@@ -90,7 +93,7 @@ impl Default for Actor {
             reports: VecDeque::new(),
             orders: VecDeque::new(),
             link: Wire::default(),
-            counted: BTreeSet::new(),
+            holds: Holds::default(),
             ladder: Ladder::new(Rungs::default()),
             ladder_now: Duration::ZERO,
         }

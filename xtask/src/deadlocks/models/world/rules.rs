@@ -33,7 +33,7 @@ pub(super) fn properties() -> Vec<Property<Setup>> {
 }
 
 /// The rules that a step can break.
-fn steps() -> [Property<Setup>; 10] {
+fn steps() -> [Property<Setup>; 11] {
     macro_rules! never {
         ($name:literal, $broken:ident) => {
             Property::always($name, |_, world: &World| {
@@ -52,6 +52,7 @@ fn steps() -> [Property<Setup>; 10] {
         never!("every ancestor knows of a prompt", AncestorDoesNotKnow),
         never!("no signal while a hold is counted", KilledWhileHeld),
         never!("no signal below which a prompt is open", KilledAtPrompt),
+        never!("who has the terminal does not leave", LeftAtPrompt),
     ]
 }
 
@@ -114,14 +115,16 @@ fn is_settled(setup: &Setup, world: &World) -> bool {
 fn is_at_rest(setup: &Setup, world: &World, actor: usize, is_closing: bool) -> bool {
     let own = &world.actors[actor];
     let parent = &world.actors[setup.parent(actor)];
+    let is_uncounted = setup.counted(world, actor).next().is_none();
     let is_reaped = own.ladder.rung() == Rung::Gone && own.ladder.holds() == 0;
     if own.is_dead() {
-        return parent.is_dead() || (is_reaped && own.link.upper_knows && own.counted.is_empty());
+        return parent.is_dead() || (is_reaped && own.link.upper_knows && is_uncounted);
     }
     !is_closing
         && own.life == Life::Running
         && own.ladder.rung() == Rung::Running
-        && own.counted.is_empty()
+        && is_uncounted
+        && own.holds.is_empty()
         && is_over(&own.tasks)
 }
 

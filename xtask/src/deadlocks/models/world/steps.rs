@@ -32,8 +32,9 @@ pub(crate) enum Step {
     LoseLink(usize),
     /// The kernel kills an actor whose parent is dead.
     Orphan(usize),
-    /// An actor that was to end exits.
+    /// An actor that was to end exits: nothing is left in it, or its time is over.
     Leave(usize),
+    LeaveInTime(usize),
     /// Time passes at the ladder of an actor. If it dies, what it has sent last may be lost.
     Tick {
         child: usize,
@@ -69,6 +70,7 @@ impl Step {
         match self {
             Self::Ask(_) | Self::CancelTask(_) | Self::Cancel(_) | Self::Close => true,
             Self::Kill { .. } | Self::Stop(_) | Self::BreakChannel(_) | Self::BreakLink(_) => true,
+            Self::LeaveInTime(_) => true,
             Self::HangInTerminal | Self::ReclaimLate | Self::DropOld => true,
             // The user sees that nothing moves any more, and says the last word.
             Self::Drop | Self::Shut => !world.actors.iter().any(|own| own.is_stopped),
@@ -199,6 +201,10 @@ impl Setup {
             && own.tasks.iter().all(is_done)
             && self.children(actor).all(is_gone);
         steps.extend(leaves.then_some(Step::Leave(actor)));
+        let may_leave = own.holds.is_empty() || self.has(Bug::LeavesAtPrompt);
+        let in_time =
+            own.acts() && own.life == Life::Ending && world.left.leaves > 0 && may_leave && !leaves;
+        steps.extend(in_time.then_some(Step::LeaveInTime(actor)));
     }
 
     fn fault_steps(&self, world: &World, actor: usize, steps: &mut Vec<Step>) {
