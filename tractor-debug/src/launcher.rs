@@ -42,8 +42,9 @@ pub(crate) fn launch(root: Pid) {
 }
 
 fn become_program(root: Pid, link: &mut UnixStream) -> io::Result<std::convert::Infallible> {
-    // It holds for the program as well, and this thread is the one that becomes it.
-    sys::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It holds for the program as well, and this thread is the one that becomes it. By this signal,
+    // unlike SIGKILL, a debugger puts the terminal back.
+    sys::set_parent_process_death_signal(Some(Signal::TERM))?;
     if sys::getppid() != Some(root) {
         return Err(io::Error::other("its root is gone"));
     }
