@@ -7,46 +7,71 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-// What goes wrong in several of them, and where.
+// What several of them use: who fails, who breaks, where, and when.
 mod branches;
+mod breaks;
 mod errors;
-
-// The programs.
-mod multi_nested_subactors_error_up_through_nurseries;
-mod multi_subactor_root_errors;
-mod multi_subactors;
-mod root_actor_breakpoint;
-mod root_actor_breakpoint_forever;
-mod root_actor_error;
-mod root_cancelled_but_child_is_in_tty_lock;
-mod subactor_breakpoint;
-mod subactor_error;
+mod links;
+pub(crate) mod moments;
 
 type Main = fn() -> tractor::Result<()>;
 
-const PROGRAMS: [(&str, Main); 9] = [
-    (
-        "multi_nested_subactors_error_up_through_nurseries",
-        multi_nested_subactors_error_up_through_nurseries::main,
-    ),
-    (
-        "multi_subactor_root_errors",
-        multi_subactor_root_errors::main,
-    ),
-    ("multi_subactors", multi_subactors::main),
-    ("root_actor_breakpoint", root_actor_breakpoint::main),
-    (
-        "root_actor_breakpoint_forever",
-        root_actor_breakpoint_forever::main,
-    ),
-    ("root_actor_error", root_actor_error::main),
-    (
-        "root_cancelled_but_child_is_in_tty_lock",
-        root_cancelled_but_child_is_in_tty_lock::main,
-    ),
-    ("subactor_breakpoint", subactor_breakpoint::main),
-    ("subactor_error", subactor_error::main),
-];
+/// Makes a module of each program, and the list.
+macro_rules! programs {
+    ($($name:ident)*; $($module:ident: $($part:ident)*;)*) => {
+        $(mod $name;)*
+        $(mod $module;)*
+
+        const PROGRAMS: &[(&str, Main)] = &[
+            $((stringify!($name), $name::main),)*
+            $($((stringify!($part), $module::$part),)*)*
+        ];
+    };
+}
+
+programs! {
+    breakpoint_after_error_in_other_task
+    debug_mode_hang
+    fast_error_in_root_after_spawn
+    multi_daemon_subactors
+    multi_nested_subactors_error_up_through_nurseries
+    multi_subactor_root_errors
+    multi_subactors
+    open_ctx_modnofound
+    pause_in_a_paused_task
+    per_actor_debug
+    pm_in_subactor
+    recurrent_root_errors
+    root_actor_breakpoint
+    root_actor_breakpoint_forever
+    root_actor_error
+    root_cancelled_but_child_is_in_tty_lock
+    root_self_cancelled_w_error
+    root_timeout_while_child_crashed
+    shielded_pause
+    subactor_bp_in_ctx
+    subactor_breakpoint
+    subactor_error
+    sync_bp
+    sync_pause_in_a_root_task;
+    root_and_child:
+        root_error_after_child_breakpoint
+        root_error_after_child_error
+        root_error_before_child_breakpoint
+        root_error_before_child_error;
+    fatal_signals:
+        abort_in_subactor
+        double_panic_in_subactor
+        segfault_in_subactor
+        stack_overflow_in_subactor;
+    uncaptured:
+        uncaptured_beside_others
+        uncaptured_in_hidden_task
+        uncaptured_in_panic
+        uncaptured_in_plain_code
+        uncaptured_in_root
+        uncaptured_in_task;
+}
 
 pub(crate) fn main() -> tractor::Result<()> {
     let wanted = std::env::args().nth(1);

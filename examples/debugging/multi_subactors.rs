@@ -3,14 +3,8 @@
 use tractor::prelude::*;
 
 use super::branches::spawn_error;
+use super::breaks::breakpoint_forever;
 use super::errors::name_error;
-
-#[tractor::rpc]
-async fn breakpoint_forever() {
-    for round in 0_u64.. {
-        tractor::breakpoint!(round).await;
-    }
-}
 
 #[tractor::main(debug_mode)]
 pub(crate) async fn main() -> tractor::Result<()> {

@@ -2,12 +2,7 @@
 
 use tractor::prelude::*;
 
-#[tractor::rpc]
-async fn breakpoint_forever() {
-    for round in 0_u64.. {
-        tractor::breakpoint!(round).await;
-    }
-}
+use super::breaks::breakpoint_forever;
 
 #[tractor::main(debug_mode)]
 pub(crate) async fn main() -> tractor::Result<()> {

@@ -1,6 +1,6 @@
 //! The hangs, races and leaks that the original of this project ever had, each once, with real
-//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding),
-//! and random walks (F53).
+//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding;
+//! D: the terminal), and random walks (F53).
 //!
 //! Each scenario is an async function that takes a seed, which decides its delays and orders, so
 //! that it can be repeated with others: `TRACTOR_SEEDS=1..50 cargo test --test scenarios t07`
@@ -26,6 +26,7 @@ mod discovery;
 mod interleavings;
 mod interrupts;
 mod links;
+mod prompts;
 mod spawning;
 mod streams;
 mod teardown;
@@ -37,6 +38,11 @@ mod wander;
 mod calls;
 #[path = "../support/mod.rs"]
 mod support;
+// A program in a terminal, and what appears there.
+#[path = "../terminal/appearing.rs"]
+mod appearing;
+#[path = "../terminal/screen.rs"]
+mod screen;
 #[path = "../faults/tree.rs"]
 mod tree;
 

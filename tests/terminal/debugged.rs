@@ -4,15 +4,19 @@
 #[path = "../../examples/debugging/main.rs"]
 mod debugging;
 
+// What cannot happen to a user, or shows nothing to one.
+mod cases;
+
+// Programs that print.
 mod printing;
 
 fn main() -> printing::Outcome {
-    let wanted = std::env::args().nth(1);
-    let ours = printing::PROGRAMS
-        .iter()
-        .find(|(name, _)| Some(*name) == wanted.as_deref());
-    match ours {
-        Some((_, program)) => program(),
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    if let Some((_, program)) = printing::PROGRAMS.iter().find(|(name, _)| *name == wanted) {
+        return program();
+    }
+    match cases::PROGRAMS.iter().find(|(name, _)| *name == wanted) {
+        Some((_, program)) => Ok(program()?),
         None => Ok(debugging::main()?),
     }
 }

@@ -7,23 +7,40 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-// A program in a terminal.
+// A program in a terminal, and what appears there.
+mod appearing;
 mod screen;
 
 // Prompts in the root.
 mod root;
 
-// Prompts in actors below it, and in turn.
+// Prompts in actors below it, in both, and in turn.
+mod root_and_child;
 mod subactors;
+mod turns;
+
+// Actors that cannot be reached, who waits, and ends of trees.
+mod cut_off;
+mod ends;
+mod queueing;
 
 // Signals, deaths and odd input while a prompt is open.
 mod disturbed;
+
+// Actors that die of a signal.
+mod fatal;
+
+// gdb instead of a prompt.
+mod native;
 
 // What others print meanwhile, and at the end.
 mod output;
 
 // Stopped, continued and hung up by a shell.
 mod jobs;
+
+// What cannot be written.
+mod shortage;
 
 // What becomes of prompts where there is no terminal.
 mod without;

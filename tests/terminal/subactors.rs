@@ -1,16 +1,19 @@
-//! Prompts in actors below the root, one at a time.
+//! Prompts in an actor below the root, and then in the root.
 
 use rstest::rstest;
 
 use crate::screen::Screen;
 
-const NAME_ERROR: &str = "name 'doggypants' is not defined";
+pub(crate) const NAME_ERROR: &str = "name 'doggypants' is not defined";
 
+/// D08.
 #[rstest]
-#[case::continued("continue")]
-#[case::next("n")]
-fn subactor_error(#[case] answer: &str) {
-    let mut screen = Screen::of("subactor_error");
+#[case::continued("continue", false)]
+#[case::continued_interrupted("continue", true)]
+#[case::next("n", false)]
+#[case::next_interrupted("n", true)]
+fn subactor_error(#[case] answer: &str, #[case] interrupts: bool) {
+    let mut screen = Screen::of("subactor_error").interrupted(interrupts);
     screen.prompt_after(&["Crashed actor 'name_error'", NAME_ERROR]);
     screen.line(answer);
     if answer == "n" {
@@ -25,14 +28,16 @@ fn subactor_error(#[case] answer: &str) {
     assert!(ended.tail.contains(NAME_ERROR), "{ended:?}");
 }
 
-#[test]
-fn subactor_breakpoint() {
+#[rstest]
+#[case::plain(false)]
+#[case::interrupted(true)]
+fn subactor_breakpoint(#[case] interrupts: bool) {
     let paused = "Paused actor 'breakpoint_forever'";
-    let mut screen = Screen::of("subactor_breakpoint");
+    let mut screen = Screen::of("subactor_breakpoint").interrupted(interrupts);
     screen.prompt_after(&[paused]);
     for _ in 0..10 {
         screen.line("next");
-        screen.prompt();
+        screen.prompt_after(&["gdb"]);
     }
     for round in 1..=5 {
         screen.line("continue");
@@ -50,46 +55,65 @@ fn subactor_breakpoint() {
     assert!(ended.tail.contains("DebuggerQuit"), "{ended:?}");
 }
 
-/// Goes on at every prompt up to the root's, and gives who had them.
-fn go_on(screen: &mut Screen) -> Vec<String> {
-    let mut seen = Vec::new();
-    loop {
-        let text = screen.prompt();
-        // What others say meanwhile has the same prompt drawn again below it.
-        let Some((_, opened)) = text.split_once("ed actor '") else {
-            continue;
-        };
-        let actor = opened.split('\'').next().unwrap_or_default().to_owned();
-        seen.push(actor);
-        screen.line("c");
-        if seen.last().is_some_and(|actor| actor == "root") {
-            return seen;
-        }
-    }
-}
-
-/// Whoever crashes first has the first prompt. The others are cancelled by its failure, perhaps
-/// before they have their turn; the root comes last, and its error names all that failed.
+/// D17: a task that has a context open fails right after a prompt of its own.
 #[rstest]
-#[case::side_by_side("multi_subactors", 4)]
-#[case::below_each_other("multi_nested_subactors_error_up_through_nurseries", 8)]
-#[case::while_the_root_fails("root_cancelled_but_child_is_in_tty_lock", 6)]
-fn failures_have_their_turns_and_the_root_the_last(#[case] program: &str, #[case] actors: usize) {
-    let mut screen = Screen::of(program);
-    let seen = go_on(&mut screen);
-    assert!((2..=actors + 1).contains(&seen.len()), "{seen:?}");
+#[case::plain(false)]
+#[case::interrupted(true)]
+fn pm_in_subactor(#[case] interrupts: bool) {
+    let mut screen = Screen::of("pm_in_subactor").interrupted(interrupts);
+    let by_hand = ["Crashed actor 'child'", "pm_in_subactor.rs", "by hand"];
+    screen.prompt_after(&by_hand);
+    screen.line("c");
+    let by_itself = screen.prompt_after(&["Crashed actor 'child'", "looks_first", NAME_ERROR]);
+    assert!(!by_itself.contains("by hand\r\n  "), "{by_itself}");
+    screen.line("c");
+    for _ in ["by hand", "by itself"] {
+        screen.prompt_after(&["Crashed actor 'root'", "'child'", NAME_ERROR]);
+        screen.line("c");
+    }
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
-    for text in [NAME_ERROR, "'name_error"] {
-        assert!(ended.tail.contains(text), "no {text:?}: {ended:?}");
-    }
+    assert!(ended.tail.contains(NAME_ERROR), "{ended:?}");
 }
 
-/// The root panics in its block: its prompt waits for its turn like any other.
+/// D23: without a shield a cancelled task has no prompt, and the log says why.
+#[rstest]
+#[case::plain(false)]
+#[case::interrupted(true)]
+fn shielded_pause(#[case] interrupts: bool) {
+    let mut screen = Screen::of("shielded_pause").interrupted(interrupts);
+    for actor in ["cancelled_before_pause", "root"] {
+        let paused = format!("Paused actor '{actor}'");
+        for round in 1..=3 {
+            screen.prompt_after(&[&paused, &format!("INSIDE SHIELDED PAUSE {round}")]);
+            screen.line("c");
+        }
+        screen.prompt_after(&[&paused]);
+        screen.line("c");
+        screen.text("the task is cancelled");
+    }
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+/// One is debugged, and neither the root nor its sibling.
+#[rstest]
+#[case::plain(false)]
+#[case::interrupted(true)]
+fn per_actor_debug(#[case] interrupts: bool) {
+    let mut screen = Screen::of("per_actor_debug").interrupted(interrupts);
+    let opened = screen.prompt_after(&["Crashed actor 'debugged_boi'", "RuntimeError"]);
+    assert!(!opened.contains("crash_boi"), "{opened}");
+    screen.line("c");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    for text in ["'crash_boi'", "RuntimeError"] {
+        assert!(ended.tail.contains(text), "no {text}: {ended:?}");
+    }
+    assert!(!ended.tail.contains("Crashed actor"), "{ended:?}");
+}
+
+/// Nobody asks for a prompt, and nobody waits for one.
 #[test]
-fn multi_subactor_root_errors() {
-    let mut screen = Screen::of("multi_subactor_root_errors");
-    let seen = go_on(&mut screen);
-    assert!((1..=4).contains(&seen.len()), "{seen:?}");
-    assert_eq!(screen.end().code(), Some(101), "its panic is its end");
+fn debug_mode_hang() {
+    assert_eq!(Screen::of("debug_mode_hang").end().code(), Some(0));
 }

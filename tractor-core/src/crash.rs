@@ -110,22 +110,32 @@ impl Running {
 }
 
 thread_local! {
-    /// Whether the watch has seen the panic that unwinds this thread.
+    /// Whether the watch has seen a panic since the runtime last began to run something here.
     static SEEN: Cell<bool> = const { Cell::new(false) };
-    /// Whether this thread is at the watch: a panic in there is not shown.
-    static LOOKING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has the watch look at a panic; for the panic hook.
+///
+/// It sees each, because nobody can tell whether an earlier one still unwinds this thread or was
+/// caught by the user's own code.
 pub(crate) fn look(message: &str, location: Option<String>) {
     let Some(watch) = watcher() else { return };
-    // The second panic of a thread aborts the process, or is one of the watch's own.
-    if SEEN.get() || LOOKING.replace(true) {
+    if AFTERMATHS.contains(&message) {
         return;
     }
     watch.panicking(invoke::current_name(), message.to_owned(), location);
-    LOOKING.set(false);
     SEEN.set(true);
+}
+
+/// What the language says when it gives up because of a panic, which the watch has seen already.
+const AFTERMATHS: [&str; 2] = [
+    "panic in a destructor during cleanup",
+    "panic in a function that cannot unwind",
+];
+
+/// Something begins to run here: a panic that was seen before has ended.
+pub(crate) fn forget_seen() {
+    SEEN.set(false);
 }
 
 /// Whether the watch has seen the panic that was just caught on this thread.
@@ -139,7 +149,48 @@ pub(crate) fn take_seen() -> bool {
 ///
 /// If `f` does.
 pub fn watched<R>(f: impl FnOnce() -> R) -> R {
-    let result = panics::during(f);
-    SEEN.set(false);
-    result
+    panics::during(f)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Notes the panics of one test; those of others in this process have other texts.
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<String>>);
+
+    impl CrashWatch for Notes {
+        fn failed(&self, _: String, _: Error) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::ready(()))
+        }
+
+        fn panicking(&self, _: Option<String>, message: String, _: Option<String>) {
+            if message.starts_with("noted ") {
+                self.0.lock().unwrap().push(message);
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_after_one_that_the_user_caught_is_seen_too() {
+        let notes = Arc::new(Notes::default());
+        watch(notes.clone());
+        let caught = panics::catch(|| {
+            let first = catch_unwind(|| panic!("noted first"));
+            assert!(first.is_err());
+            panic!("noted second");
+        });
+        assert!(caught.is_err() && take_seen());
+        assert_eq!(*notes.0.lock().unwrap(), ["noted first", "noted second"]);
+        // What comes next has nothing to do with those.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            panics::during(|| panic!("noted third"))
+        }));
+        let resumed = panics::catch(|| std::panic::resume_unwind(Box::new("of another thread")));
+        assert!(resumed.is_err() && !take_seen());
+    }
 }

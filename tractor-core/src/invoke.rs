@@ -36,6 +36,7 @@ use crate::exports::{Body, Export, Start};
 use crate::fairness;
 use crate::io::gather;
 use crate::io::link::Link;
+use crate::io::noted;
 use crate::io::role::still_leads;
 use crate::io::{Job, engine};
 use crate::panics;
@@ -135,6 +136,7 @@ impl RpcTask {
             started,
         });
         link.tasks().insert(call, task.clone()).ok()?;
+        noted::task(link, call, export.name);
         engine().task_begins();
         let weak = Arc::downgrade(&task);
         let registration = task.scope.on_cancel(move || {
@@ -320,6 +322,7 @@ impl RpcTask {
     fn leave(&self) {
         self.end_dialog();
         self.link.tasks().remove(self.call);
+        noted::task_over(&self.link, self.call);
         let registration = self.registration().take();
         drop(registration);
     }
@@ -436,9 +439,14 @@ impl RpcTask {
         let task = self.clone();
         rt::spawn_blocking(move || {
             let (result, leaving) = task.surround(|| {
-                let result = panics::catch(function).unwrap_or_else(Err);
+                let (result, seen) = match panics::catch(function) {
+                    Ok(result) => (result, false),
+                    Err(panicked) => (Err(panicked), crash::take_seen()),
+                };
                 let leaving = transit::take_answered();
-                if let Err(ending) = &result {
+                if let Err(ending) = &result
+                    && !seen
+                {
                     task.watch_crash_blocking(ending);
                 }
                 (result, leaving)
@@ -456,9 +464,7 @@ impl RpcTask {
 
     /// As [`watch_crash`](Self::watch_crash), on a thread of a plain function.
     fn watch_crash_blocking(&self, ending: &Ending) {
-        if !crash::take_seen()
-            && let Some((watch, error)) = self.watched(ending)
-        {
+        if let Some((watch, error)) = self.watched(ending) {
             futures::executor::block_on(watch.failed(self.name(), error));
         }
     }

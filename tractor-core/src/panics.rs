@@ -42,6 +42,7 @@ pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
         }
     }
     install_hook();
+    crash::forget_seen();
     let _restore = Restore(CATCHING.replace(true));
     f()
 }

@@ -3,24 +3,31 @@
 //! It runs on the runtime's threads and never waits: the terminal belongs to a thread of its own,
 //! which may hang in it.
 
+// Giving the terminal to a native debugger.
+mod lending;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tractor_core::logging;
 use tractor_core::services::Responder;
 use tractor_core::timer::{self, Timer};
+use tractor_core::{journal, logging};
 use tractor_ipc::{ActorId, codec};
 
 use crate::lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State as LockState};
 use crate::message::{Answer, Ask};
+use crate::planted::planted;
 use crate::terminal::{Read, Settings, Terminal};
 
 /// What a prompt can ask of the tree, answered by the crate that owns its processes.
 pub trait Tree: Send + Sync + 'static {
-    /// The actors, one a line, each below its parent.
-    fn draw(&self) -> String;
+    /// The actors, one a line, each below its parent: who it is, what its process does, and what
+    /// `note` has to say of it.
+    fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String;
+    /// What the process of an actor does, such as "is stopped".
+    fn look_at(&self, aid: &ActorId) -> Option<&'static str>;
     /// Ends all of it at once.
     fn kill(&self);
 }
@@ -52,8 +59,10 @@ enum Claim {
 struct State {
     lock: Lock,
     wants: BTreeMap<RequestId, Want>,
-    /// Who waits for the line that is being read.
+    /// Who waits for the line that is being read, or for the end of a native debugger.
     read: Option<(Lease, Responder)>,
+    /// How many reads were asked for, of all grants.
+    reads: u64,
     /// What the lock has said and is not done. One thread at a time does it, in order.
     actions: VecDeque<Action>,
     acting: bool,
@@ -85,6 +94,7 @@ impl Desk {
                 lock: Lock::new(),
                 wants: BTreeMap::new(),
                 read: None,
+                reads: 0,
                 actions: VecDeque::new(),
                 acting: false,
                 tick: None,
@@ -94,14 +104,16 @@ impl Desk {
 
     /// An actor has ended: it wants nothing any more.
     pub fn actor_gone(&self, aid: &ActorId) {
-        let held = matches!(
-            self.lock().lock.state(),
-            LockState::Held { request, .. } if request.actor == *aid
-        );
-        if held && let Some(terminal) = self.opened() {
-            terminal.say(format!("{aid} is gone, and its prompt with it"));
+        let held = match self.lock().lock.state() {
+            LockState::Held { request, .. } if request.actor == *aid => Some(request.clone()),
+            _ => None,
+        };
+        if let Some(request) = held {
+            self.say_gone(&request);
         }
-        self.tell(Event::PeerLost(aid.clone()));
+        if !planted!(LossReleasesNothing) {
+            self.tell(Event::PeerLost(aid.clone()));
+        }
         let mut state = self.lock();
         let theirs: Vec<_> = state
             .wants
@@ -198,7 +210,9 @@ impl Desk {
         let mut state = self.lock();
         let mut actions = Vec::new();
         let now = self.begun.elapsed();
+        journal::event(format_args!("lock: {event:?}"));
         state.lock.handle(event, now, &mut actions);
+        note(&state.lock);
         state.actions.extend(actions);
         if std::mem::replace(&mut state.acting, true) {
             return;
@@ -220,6 +234,7 @@ impl Desk {
                     .get_mut(&request)
                     .and_then(|it| it.responder.take());
                 reply(want, &Answer::Granted(lease));
+                self.watch_for_silence(lease);
             }
             Action::Refuse { request, refusal } => {
                 let want = self.lock().wants.remove(&request);
@@ -228,7 +243,7 @@ impl Desk {
             }
             Action::Revoke { request, lease } => {
                 log::info!("the terminal is taken from {}", request.actor);
-                self.end_read(lease);
+                self.answer_read(lease, &Answer::Revoked);
             }
             Action::Reclaim(lease) => self.reclaim(lease),
             Action::Wake(at) => {
@@ -245,7 +260,7 @@ impl Desk {
     }
 
     fn reclaim(&self, lease: Lease) {
-        self.end_read(lease);
+        self.answer_read(lease, &Answer::Revoked);
         let me = self.me.clone();
         let reclaimed = move || {
             if let Some(desk) = me.upgrade() {
@@ -256,12 +271,6 @@ impl Desk {
             Some(terminal) => terminal.reclaim(lease, reclaimed),
             None => reclaimed(),
         }
-    }
-
-    /// Whoever waits for a line of this grant gets none.
-    fn end_read(&self, lease: Lease) {
-        let read = self.lock().read.take_if(|(of, _)| *of == lease);
-        reply(read.map(|(_, responder)| responder), &Answer::Revoked);
     }
 
     /// A request came over the tree.
@@ -289,7 +298,12 @@ impl Desk {
                 prompt,
                 words,
             } => self.read(lease, text, prompt, words, responder),
-            Ask::Tree => reply(Some(responder), &Answer::Text(self.tree.draw())),
+            Ask::Native {
+                lease,
+                kind,
+                target,
+            } => self.lend(lease, kind, target, responder),
+            Ask::Tree => reply(Some(responder), &Answer::Text(self.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
             Ask::Kill => {
                 reply(Some(responder), &Answer::Revoked);
@@ -301,10 +315,28 @@ impl Desk {
 
     /// A request is over, however it stood.
     pub(crate) fn released(&self, request: RequestId) {
+        self.say_gone(&request);
         let want = self.lock().wants.remove(&request);
         drop(want);
         self.tell(Event::Released(request.clone()));
         self.tell(Event::HoldWithdrawn(request));
+    }
+
+    /// Says that the holder is gone, if a line is being read for this request: nobody else ends a
+    /// prompt but by a line.
+    fn say_gone(&self, gone: &RequestId) {
+        let is_reading = {
+            let state = self.lock();
+            let held = match state.lock.state() {
+                LockState::Held { request, lease } if request == gone => Some(*lease),
+                _ => None,
+            };
+            held.is_some() && state.read.as_ref().map(|(lease, _)| *lease) == held
+        };
+        if is_reading && let Some(terminal) = self.opened() {
+            let actor = &gone.actor;
+            terminal.say(format!("{actor} is gone, and its prompt with it"));
+        }
     }
 
     fn read(
@@ -315,27 +347,46 @@ impl Desk {
         words: Vec<String>,
         responder: Responder,
     ) {
-        let mut state = self.lock();
-        let (true, Some(terminal)) = (state.lock.admits(lease), self.opened()) else {
-            drop(state);
-            return reply(Some(responder), &Answer::Revoked);
+        let Some(terminal) = self.expect_answer(lease, responder) else {
+            return;
         };
-        let earlier = state.read.replace((lease, responder));
-        drop(state);
-        drop(earlier);
+        self.lock().reads += 1;
         let me = self.me.clone();
         terminal.read(lease, text, prompt, words, move |read| {
             let Some(desk) = me.upgrade() else { return };
-            let waiting = desk.lock().read.take_if(|(of, _)| *of == lease);
             let answer = match read {
-                Read::Line(line) => Answer::Line(line),
+                Read::Line(line) => {
+                    desk.watch_for_silence(lease);
+                    Answer::Line(line)
+                }
                 Read::EndOfInput => Answer::EndOfInput,
                 // The next prompt has another editor.
                 Read::EditorLost => Answer::Line(String::new()),
                 Read::Revoked => Answer::Revoked,
             };
-            reply(waiting.map(|(_, responder)| responder), &answer);
+            desk.answer_read(lease, &answer);
         });
+    }
+
+    /// The terminal, for what this grant has it do next, whose answer the responder waits for. If
+    /// it is over, or there is none, that is the answer.
+    fn expect_answer(&self, lease: Lease, responder: Responder) -> Option<Arc<Terminal>> {
+        let mut state = self.lock();
+        let (true, Some(terminal)) = (state.lock.admits(lease), self.opened()) else {
+            drop(state);
+            reply(Some(responder), &Answer::Revoked);
+            return None;
+        };
+        let earlier = state.read.replace((lease, responder));
+        drop(state);
+        drop(earlier);
+        Some(terminal)
+    }
+
+    /// Gives whoever waits for something of this grant its answer, if that did not happen yet.
+    fn answer_read(&self, lease: Lease, answer: &Answer) {
+        let read = self.lock().read.take_if(|(of, _)| *of == lease);
+        reply(read.map(|(_, responder)| responder), answer);
     }
 
     /// Opens the terminal for prompts, if that was not tried yet; tells whether there is one.
@@ -369,6 +420,59 @@ impl Desk {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The tree, with who has the terminal and who waits for it.
+    fn draw(&self) -> String {
+        let (holder, waiting) = {
+            let state = self.lock();
+            let holder = match state.lock.state() {
+                LockState::Held { request, .. } => Some(request.actor.clone()),
+                LockState::Free | LockState::Reclaiming { .. } => None,
+            };
+            let waiting = state.lock.waiting().map(|it| it.actor.clone());
+            (holder, waiting.collect::<Vec<_>>())
+        };
+        self.tree.draw(&|aid| {
+            let place = waiting.iter().position(|it| it == aid);
+            match place {
+                _ if holder.as_ref() == Some(aid) => Some("has the terminal".to_owned()),
+                Some(place) => Some(format!("waits for the terminal, number {}", place + 1)),
+                None => None,
+            }
+        })
+    }
+
+    /// If who has the terminal asks for no line within a while it is named, so that nobody waits
+    /// for a prompt that cannot come.
+    fn watch_for_silence(&self, lease: Lease) {
+        let (me, reads) = (self.me.clone(), self.lock().reads);
+        Timer::forget(timer::schedule(Instant::now() + SILENCE, move || {
+            if let Some(desk) = me.upgrade() {
+                desk.note_silence(lease, reads);
+            }
+        }));
+    }
+
+    fn note_silence(&self, lease: Lease, reads: u64) {
+        let holder = {
+            let state = self.lock();
+            match state.lock.state() {
+                LockState::Held { request, lease: of }
+                    if *of == lease && state.reads == reads && state.read.is_none() =>
+                {
+                    Some(request.actor.clone())
+                }
+                _ => None,
+            }
+        };
+        if let (Some(holder), Some(terminal)) = (holder, self.opened()) {
+            let doing = self.tree.look_at(&holder).unwrap_or("is not known here");
+            terminal.say(format!(
+                "{holder} has the terminal and says nothing; its process {doing}. SIGTERM to the \
+                 root ends the tree."
+            ));
+        }
+    }
+
     fn queue(&self) -> String {
         let state = self.lock();
         let mut text = String::new();
@@ -396,11 +500,43 @@ impl Desk {
     }
 }
 
-impl std::fmt::Debug for Desk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk").finish_non_exhaustive()
     }
 }
+
+/// Notes in the journal who has the terminal, and who waits for it.
+fn note(lock: &Lock) {
+    match lock.state() {
+        LockState::Free => journal::over(format_args!("terminal")),
+        LockState::Held { request, lease } => {
+            let (actor, number, lease) = (&request.actor, request.number, lease.0);
+            let text = format_args!("{actor:?} has it, by its request {number}, lease {lease}");
+            journal::state(format_args!("terminal"), text);
+        }
+        LockState::Reclaiming { .. } => {
+            journal::state(format_args!("terminal"), format_args!("is being restored"));
+        }
+    }
+    journal::state(format_args!("queue"), format_args!("{}", Queue(lock)));
+}
+
+/// Who waits, in a line.
+struct Queue<'a>(&'a Lock);
+
+impl fmt::Display for Queue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, request) in self.0.waiting().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{:?} {}", request.actor, request.number)?;
+        }
+        Ok(())
+    }
+}
+
+/// For how long who has the terminal may say nothing before it is named.
+const SILENCE: Duration = Duration::from_secs(5);
 
 fn reply(responder: Option<Responder>, answer: &Answer) {
     if let Some(responder) = responder {

@@ -35,14 +35,16 @@ use rustix::net::sockopt;
 use rustix::process::{self as sys, Pid, Signal};
 use rustix::stdio;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 
 use self::asides::Asides;
 use self::keys::Keys;
 use self::line::Reader;
 use self::wire::{Answer, Order};
+use crate::launcher;
 
-/// If this process was started to be a tree's line editor: is it, and does not return.
+/// If this process was started to be a tree's line editor, or to become a native debugger: is it,
+/// and does not return.
 ///
 /// To be called before anything else that a process of a tree does, in roots and children: the
 /// editor runs the same program, and would otherwise be another root. In every other process it
@@ -56,6 +58,10 @@ use self::wire::{Answer, Order};
 /// ```
 pub fn be_editor_if_asked() {
     let Some(root) = asked_by() else { return };
+    if launcher::is_wanted() {
+        launcher::launch(root);
+        exit(127);
+    }
     let status = match Post::enter(root).and_then(Post::serve) {
         Ok(()) => 0,
         Err(error) => {
@@ -102,6 +108,8 @@ impl Post {
         for signal in [SIGINT, SIGQUIT] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
+        // A history that may grow no longer is an error of the write, and no reason to die.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         // Whoever started the root may have blocked any of these, and that is inherited.
         SigSet::empty().thread_set_mask()?;
         // This thread does not end before the process.

@@ -10,6 +10,9 @@ mod device;
 // The line editor as its owner sees it.
 mod remote;
 
+// A native debugger that has it for a while.
+mod loan;
+
 // The thread that owns the terminal.
 mod owner;
 
@@ -33,9 +36,10 @@ use tractor_ipc::TreeId;
 use self::backlog::Backlog;
 use self::device::{Claim, Device};
 use self::output::Output;
-use self::owner::{Command, Owner, PendingRead};
+use self::owner::{Command, Owner, PendingLoan, PendingRead};
 use crate::editor::history;
 use crate::lock::Lease;
+use crate::native::{Launch, Outcome};
 
 /// The terminal of this process. Dropping it ends a read in progress and puts the terminal back as
 /// it was.
@@ -249,13 +253,35 @@ impl Terminal {
         }));
     }
 
+    /// Prints `text`, then gives the terminal to a native debugger, in a foreground process group of
+    /// its own, until it ends. Then the settings and the foreground are put back, and what was typed
+    /// ahead is discarded.
+    ///
+    /// `done` is called once, on the terminal's thread, and must not block. What others say
+    /// meanwhile is shown afterwards.
+    pub(crate) fn lend(
+        &self,
+        lease: Lease,
+        text: String,
+        launch: Launch,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) {
+        self.order(Command::Lend(PendingLoan {
+            lease,
+            text,
+            launch,
+            done: Box::new(done),
+        }));
+    }
+
     /// Prints `text` for this lease. Nothing is printed when it is over. During a read the text
     /// stands above the prompt, in whole lines.
     pub fn show(&self, lease: Lease, text: String) {
         self.order(Command::Show(lease, text));
     }
 
-    /// Ends all reads of this lease and of those before it, at once.
+    /// Ends all reads of this lease and of those before it, at once, and kills a native debugger
+    /// that has the terminal for one.
     ///
     /// A read in progress gives [`Read::Revoked`], as do those that wait. The settings and the
     /// foreground of the terminal are put back, what was typed ahead is discarded, and then `done`

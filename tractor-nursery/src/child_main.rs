@@ -12,14 +12,14 @@ use tractor_core::process::{self, Boot, build_id};
 use tractor_core::timer::{self, Timer};
 use tractor_core::{
     Actor, CancelReason, Cancellation, Ending, Error, current_actor, exports, fault, runtime_vars,
-    scope, stop,
+    stop,
 };
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
 
 use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
-use crate::{runtime, signals};
+use crate::{debugger, runtime, signals};
 
 /// The exit code of a child that could not become an actor.
 const BOOT_FAILED: i32 = 70;
@@ -113,7 +113,13 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     };
     let actor = Actor::install(identity, spec.exposed.as_deref()).map_err(io::Error::other)?;
     engine::start_threads(spec.threads)?;
+    signals::listen()?;
     runtime::install(actor, Tree::new(None), spec.limits);
+    if let Some(pipe) = spec.fatal_pipe
+        && let Err(error) = tractor_debug::tell_of_fatal_signals(pipe, actor.identity().root.pid)
+    {
+        log::warn!("fatal signals of this actor have no prompts: {error}");
+    }
     if let Some(address) = &spec.listen
         && let Err(error) = actor.listen(address)
     {
@@ -147,11 +153,11 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
         // Everybody was told to end when the actor was; what does not end in time is the business
         // of whoever told us.
         let within = remaining.min(Duration::from_secs(3600));
-        let cleaned = scope::timeout(within, async {
+        let cleaned = debugger::within(within, async {
             runtime::everybody_gone().await;
             runtime::tasks_ended().await;
         });
-        if cleaned.await.is_err() {
+        if !cleaned.await {
             log::warn!("the actor leaves although not everything in it has ended");
         }
     });

@@ -1,14 +1,16 @@
 //! What the debugger asks of the crate that owns the processes: that nobody is killed who is at a
 //! prompt, and to see and end the tree. And what it is told: who is gone, and that the tree ends.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use tractor_core::runtime_vars::{self, runtime_var};
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, CancelReason, Cancellation, Error, process};
-use tractor_debug::{DebugService, Desk, Settings};
+use tractor_core::{Actor, CancelReason, Cancellation, Error, process, scope};
+use tractor_debug::{DebugService, Desk, Fatal, Settings};
 use tractor_ipc::ActorId;
 
 use crate::tree::Tree;
@@ -57,6 +59,14 @@ pub(crate) fn install(actor: &Actor, tree: &Arc<Tree>) {
 pub(crate) fn child_lost(child: &ActorId) {
     if let Some(debugger) = DEBUGGER.get() {
         debugger.service.child_lost(child);
+    }
+}
+
+/// A child has got a fatal signal, of which it will die with this error.
+pub(crate) fn child_struck(child: &ActorId, error: Error, fatal: Fatal) {
+    match DEBUGGER.get() {
+        Some(debugger) => debugger.service.serve_fatal(child, error, fatal),
+        None => fatal.release(),
     }
 }
 
@@ -130,6 +140,29 @@ pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
 }
 
+/// Does `work` within a time that does not pass while somebody at or below this actor has the
+/// terminal or waits for it; tells whether it was done.
+pub(crate) async fn within(time: Duration, work: impl Future<Output = ()>) -> bool {
+    let Some(Debugger { service, .. }) = DEBUGGER.get() else {
+        return scope::timeout(time, work).await.is_ok();
+    };
+    let mut work = pin!(work);
+    let mut left = time;
+    loop {
+        let released = pin!(service.until_held(false));
+        if let Either::Left(_) = select(work.as_mut(), released).await {
+            return true;
+        }
+        let begin = Instant::now();
+        let held = pin!(service.until_held(true));
+        match scope::timeout(left, select(work.as_mut(), held)).await {
+            Ok(Either::Left(_)) => return true,
+            Ok(Either::Right(_)) => left = left.saturating_sub(begin.elapsed()),
+            Err(_) => return false,
+        }
+    }
+}
+
 fn desk() -> Option<&'static Arc<Desk>> {
     DEBUGGER.get()?.desk.as_ref()
 }
@@ -158,8 +191,12 @@ where
 struct WholeTree(Arc<Tree>);
 
 impl tractor_debug::Tree for WholeTree {
-    fn draw(&self) -> String {
-        self.0.draw()
+    fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String {
+        self.0.draw(note)
+    }
+
+    fn look_at(&self, aid: &ActorId) -> Option<&'static str> {
+        self.0.look_at(aid)
     }
 
     fn kill(&self) {

@@ -160,8 +160,7 @@ impl Root {
         rt::block_on(async {
             runtime::everybody_gone().await;
             // A function of ours that another actor called and that blocks must not keep us.
-            let ended = scope::timeout(CANCEL_WITHIN, runtime::tasks_ended());
-            if ended.await.is_err() {
+            if !debugger::within(CANCEL_WITHIN, runtime::tasks_ended()).await {
                 log::warn!("the root leaves although not every call in it has ended");
             }
             // Their clean-up may have started others.
@@ -209,6 +208,7 @@ fn begin(actor: &Actor, threads: usize) -> io::Result<()> {
     process::become_subreaper()?;
     engine::start_threads(threads)?;
     signals::listen()?;
+    signals::listen_as_root()?;
     log::debug!(
         "{} is the root of tree {}",
         actor.aid(),

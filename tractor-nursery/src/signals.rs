@@ -1,5 +1,8 @@
-//! SIGINT, SIGTERM and SIGHUP in the root: they cancel the tree; again, with less time; again, they
-//! kill, the root as well. SIGTSTP stops the tree and then the root, until it is continued.
+//! The signals that the runtime listens to.
+//!
+//! SIGINT, SIGTERM and SIGHUP in the root cancel the tree; again, with less time; again, they kill,
+//! the root as well. SIGTSTP stops the tree and then the root, until it is continued. SIGUSR1 in any
+//! actor has it tell what it is doing ([`dump`]).
 //!
 //! Actors never see the terminal's Ctrl-C: each is in a process group of its own and has no
 //! terminal.
@@ -11,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
 use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
 use tractor_core::process::{self, Signal, marks};
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
-use crate::{debugger, nurseries, root, suspend};
+use crate::{debugger, dump, nurseries, root, suspend};
 
 /// How much time the tree has after the second signal.
 const SECOND_WITHIN: Duration = Duration::from_millis(500);
@@ -27,40 +30,54 @@ static FIRST: AtomicI32 = AtomicI32::new(0);
 /// How many came.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// Begins to listen to signals.
+/// Begins to listen to the signals that end a tree, in the root.
 ///
 /// # Errors
 ///
 /// Those of `sigaction(2)`. A handler for SIGINT that the program has set with the same library
 /// already is an error too.
-pub(crate) fn listen() -> io::Result<()> {
+pub(crate) fn listen_as_root() -> io::Result<()> {
     ctrlc::set_handler(|| received(SIGINT)).map_err(io::Error::other)?;
-    hear(SIGTERM, || received(SIGTERM))?;
+    on(SIGTERM, |count| (0..count).for_each(|_| received(SIGTERM)))?;
     // Whoever has it ignored, as `nohup` does, means it.
     if !process::is_ignored(Signal::HangUp) {
-        hear(SIGHUP, || received(SIGHUP))?;
+        on(SIGHUP, |count| (0..count).for_each(|_| received(SIGHUP)))?;
     }
     if !process::is_ignored(Signal::TerminalStop) {
-        hear(SIGTSTP, suspend::begin)?;
+        on(SIGTSTP, |_count| suspend::begin())?;
     }
     Ok(())
 }
 
-/// Has this called on a thread of the runtime for each of these signals.
-fn hear(signal: i32, received: fn()) -> io::Result<()> {
-    let (arrivals, writer) = UnixStream::pair()?;
-    arrivals.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(signal, writer)?;
-    engine::watch(Arc::new(Heard { arrivals, received })).map(drop)
+/// Begins to listen to the signals that every actor listens to.
+///
+/// # Errors
+///
+/// Those of `sigaction(2)`.
+pub(crate) fn listen() -> io::Result<()> {
+    // However many have come, one answer tells what there is to tell.
+    on(SIGUSR1, |_count| dump::begin())
 }
 
-/// Marks this process as an actor, also for when it is dead; see [`marks::SIGNAL`].
+/// Has `received` called with how many have come, on a runtime thread, whenever some have.
+fn on(signal: i32, received: fn(usize)) -> io::Result<()> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal, writer)?;
+    engine::watch(Arc::new(Arrivals { reader, received })).map(drop)
+}
+
+/// Marks this process as an actor, also for when it is dead; see [`marks::SIGNAL`]. From here on
+/// SIGUSR1, which can be answered only later, does not end it.
 ///
 /// # Errors
 ///
 /// Those of `sigaction(2)`.
 pub(crate) fn mark() -> io::Result<()> {
-    signal_hook::flag::register(marks::SIGNAL, Arc::new(AtomicBool::new(false))).map(drop)
+    for signal in [marks::SIGNAL, SIGUSR1] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
 }
 
 /// The first signal that came, if one did.
@@ -99,23 +116,23 @@ fn received(signal: i32) {
     }
 }
 
-/// Where a signal arrives as a byte.
-struct Heard {
-    arrivals: UnixStream,
-    received: fn(),
+/// Where each signal of one kind arrives as a byte.
+struct Arrivals {
+    reader: UnixStream,
+    received: fn(usize),
 }
 
-impl Source for Heard {
+impl Source for Arrivals {
     fn fd(&self) -> BorrowedFd<'_> {
-        self.arrivals.as_fd()
+        self.reader.as_fd()
     }
 
     fn ready(self: Arc<Self>) -> Watch {
         let mut bytes = [0; 16];
-        match (&self.arrivals).read(&mut bytes) {
+        match (&self.reader).read(&mut bytes) {
             Ok(0) => Watch::End,
             Ok(count) => {
-                (0..count).for_each(|_| (self.received)());
+                (self.received)(count);
                 Watch::Keep
             }
             Err(_) => Watch::Keep,

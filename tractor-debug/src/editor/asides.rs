@@ -134,6 +134,11 @@ impl Asides {
         self.wake();
     }
 
+    /// What is typed is not kept. The root says so, once for all editors.
+    pub(super) fn history_lost(&self, reason: String) {
+        let _ = self.answers.send(&Answer::HistoryLost { reason });
+    }
+
     /// Prints a line of the editor's own. Not while a line is read.
     pub(super) fn print(&self, line: &str) {
         self.write(&format!("{line}\n"));

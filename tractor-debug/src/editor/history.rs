@@ -30,7 +30,8 @@ pub(crate) struct History {
 
 impl History {
     /// Opens the file and gives what stands in it, oldest first. What is missing is made: the
-    /// directories for their owner alone, and so is the file, whatever it was before.
+    /// directories for their owner alone, and so is the file, whatever it was before. A device in
+    /// its place is left as it is.
     ///
     /// # Errors
     ///
@@ -48,6 +49,9 @@ impl History {
             .create(true)
             .mode(0o600)
             .open(path)?;
+        if !file.metadata()?.is_file() {
+            return Ok((Self { file, last: None }, Vec::new()));
+        }
         file.set_permissions(Permissions::from_mode(0o600))?;
         let length = file.seek(SeekFrom::End(0))?;
         let start = length.saturating_sub(READ_BYTES_MAX);
@@ -159,6 +163,20 @@ mod tests {
         assert_eq!(History::open(&path).unwrap().1, ["cut of", "a", "b", "c"]);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_device_takes_what_is_typed_and_stays_as_it_is() {
+        let dir = scratch("device");
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("history");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let mode = || std::fs::metadata("/dev/null").unwrap().permissions().mode();
+        let before = mode();
+        let (mut history, entries) = History::open(&path).unwrap();
+        assert!(entries.is_empty() && history.append("c").unwrap());
+        assert_eq!(mode(), before);
         std::fs::remove_dir_all(dir).unwrap();
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// A reader with what was typed before, if there is a place where that is kept. If it cannot be
-    /// used there is one warning.
+    /// used the root is told.
     pub(super) fn new(
         keys: Keys,
         history: Option<PathBuf>,
@@ -56,7 +56,10 @@ impl Reader {
         if let Some(path) = history {
             match History::open(&path) {
                 Ok((history, entries)) => reader.remember(history, &entries),
-                Err(error) => reader.warn(&format!("{}: {error}", path.display())),
+                Err(error) => {
+                    let reason = format!("{}: {error}", path.display());
+                    reader.asides.history_lost(reason);
+                }
             }
         }
         Ok(reader)
@@ -122,13 +125,8 @@ impl Reader {
             && let Err(error) = history.append(line)
         {
             self.history = None;
-            self.warn(&error.to_string());
+            self.asides.history_lost(error.to_string());
         }
-    }
-
-    fn warn(&self, reason: &str) {
-        self.asides
-            .print(&format!("the history of the prompt is not kept: {reason}"));
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     EndOfInput { number: u64 },
     /// All lines up to this one are shown.
     Said { number: u64 },
+    /// What is typed is not kept, and no later editor should try.
+    HistoryLost { reason: String },
 }
 
 /// Appends a message.

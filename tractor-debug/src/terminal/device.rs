@@ -27,6 +27,8 @@ pub(super) struct Device {
     /// How it gets its settings back, once prompts may change them.
     saved: Option<Termios>,
     ours: Pid,
+    /// The process group that was given the foreground.
+    lent: Option<Pid>,
     unwritten: VecDeque<u8>,
 }
 
@@ -46,6 +48,7 @@ impl Device {
             fd,
             saved: None,
             ours: sys::getpgrp(),
+            lent: None,
             unwritten: VecDeque::new(),
         })
     }
@@ -112,11 +115,7 @@ impl Device {
     pub(super) fn restore(&self) {
         let Some(saved) = &self.saved else { return };
         self.set(|| {
-            match tcsetpgrp(&self.fd, self.ours) {
-                // Without job control there are settings all the same.
-                Ok(()) | Err(Errno::NOTTY) => {}
-                Err(error) => return Err(error),
-            }
+            self.set_foreground(self.ours)?;
             tcsetattr(&self.fd, OptionalActions::Now, saved)
         });
     }
@@ -131,6 +130,29 @@ impl Device {
     pub(super) fn begin_editing(&mut self, edited: &Termios) {
         self.set(|| tcsetattr(&self.fd, OptionalActions::Now, edited));
         self.put(BEGIN_OF_EDITING);
+    }
+
+    /// From now on this process group may have the foreground, and `None` of them may.
+    pub(super) fn lend(&mut self, group: Option<u32>) {
+        self.lent = group.and_then(|group| Pid::from_raw(group.try_into().ok()?));
+    }
+
+    /// Gives the foreground to this process group, unless somebody else has it. Tells whether.
+    pub(super) fn give(&self, group: u32) -> bool {
+        let group = group.try_into().ok().and_then(Pid::from_raw);
+        let (true, Some(group)) = (self.is_ours(), group) else {
+            return false;
+        };
+        self.set(|| self.set_foreground(group));
+        true
+    }
+
+    fn set_foreground(&self, group: Pid) -> Result<(), Errno> {
+        match tcsetpgrp(&self.fd, group) {
+            // Without job control nobody has it.
+            Ok(()) | Err(Errno::NOTTY) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Discards what was typed and not read.
@@ -162,11 +184,13 @@ impl Device {
         }
     }
 
-    /// Whether the foreground is ours, or that of a process group that has died there.
+    /// Whether the foreground is ours, was given by us, or is that of a process group that has died
+    /// there.
     pub(super) fn is_ours(&self) -> bool {
         match tcgetpgrp(&self.fd) {
             Ok(front) => {
-                front == self.ours || sys::test_kill_process_group(front) == Err(Errno::SRCH)
+                let is_known = front == self.ours || Some(front) == self.lent;
+                is_known || sys::test_kill_process_group(front) == Err(Errno::SRCH)
             }
             // Without job control nobody can take it.
             Err(_) => true,

@@ -3,6 +3,8 @@
 //! It does one thing after the other and waits only here, for a command, for the editor, and for a
 //! terminal that takes no more output.
 
+// Giving the terminal away for a while.
+mod lending;
 // What the tree prints, between the other things that it does.
 mod pump;
 
@@ -22,6 +24,8 @@ use rustix::io::Errno;
 use rustix::termios::Termios;
 
 use self::away::LOOKS_EVERY;
+use self::lending::Lent;
+pub(super) use self::lending::PendingLoan;
 use super::device::Device;
 use super::output::Output;
 use super::remote::Editor;
@@ -33,6 +37,7 @@ use crate::lock::Lease;
 /// What the thread is asked to do.
 pub(super) enum Command {
     Read(PendingRead),
+    Lend(PendingLoan),
     Show(Lease, String),
     Reclaim(Lease, Box<dyn FnOnce() + Send>),
     Say(String),
@@ -58,10 +63,14 @@ pub(super) struct PendingRead {
 
 impl PendingRead {
     fn end(self, how: Read) {
-        // A callback that panics must not take the terminal along.
-        if catch_unwind(AssertUnwindSafe(|| (self.done)(how))).is_err() {
-            log::error!("a callback of the terminal panicked");
-        }
+        tell(|| (self.done)(how));
+    }
+}
+
+/// Calls back. A callback that panics must not take the terminal along.
+fn tell(callback: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        log::error!("a callback of the terminal panicked");
     }
 }
 
@@ -69,6 +78,7 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Read(_) => "Read",
+            Self::Lend(_) => "Lend",
             Self::Show(..) => "Show",
             Self::Reclaim(..) => "Reclaim",
             Self::Say(_) => "Say",
@@ -114,6 +124,8 @@ pub(super) struct Owner {
     is_away: bool,
     /// The settings of a line that is edited, while a shell has its own.
     edited: Option<Termios>,
+    /// Who has the terminal instead of an editor.
+    lent: Option<Lent>,
     /// The newest lease that is over.
     over: Lease,
     /// What the editor has been told to show and has not shown.
@@ -144,6 +156,7 @@ impl Owner {
             is_suspended: false,
             is_away: false,
             edited: None,
+            lent: None,
             over: Lease(0),
             unsaid: VecDeque::new(),
             unsaid_bytes: 0,
@@ -162,6 +175,7 @@ impl Owner {
                 self.obey(command);
             }
             self.hear();
+            self.look_after_loan();
             self.come_back();
             self.pump();
             let is_written = self.device.flush();
@@ -180,16 +194,20 @@ impl Owner {
             events.set(PollFlags::OUT, editor.has_unsent());
             fds.push(PollFd::new(editor, events));
         }
+        if let Some(lent) = &self.lent {
+            fds.push(PollFd::new(lent, PollFlags::IN));
+        }
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
         }
-        let mut limit = None;
+        let mut limit = self.lent.as_ref().map(|_| lending::LOOK_EVERY);
         if let Some(output) = &self.output {
             fds.push(PollFd::new(output.pty.resized(), PollFlags::IN));
             if self.takes_output() {
                 fds.push(PollFd::new(&output.pty, PollFlags::IN));
             }
-            limit = output.patience(Instant::now());
+            let patience = output.patience(Instant::now());
+            limit = limit.into_iter().chain(patience).min();
         }
         if self.is_away() {
             limit = Some(limit.map_or(LOOKS_EVERY, |limit| limit.min(LOOKS_EVERY)));
@@ -211,13 +229,12 @@ impl Owner {
                     output.prompt_comes();
                 }
             }
+            Command::Lend(loan) => self.lend(loan),
             Command::Show(lease, _) if lease <= self.over => {}
             Command::Show(_, text) => self.show(&text),
             Command::Reclaim(lease, done) => {
                 self.reclaim(lease);
-                if catch_unwind(AssertUnwindSafe(done)).is_err() {
-                    log::error!("a callback of the terminal panicked");
-                }
+                tell(done);
             }
             Command::Say(line) => match &mut self.output {
                 Some(output) => output.keep_aside(line),
@@ -240,7 +257,7 @@ impl Owner {
     }
 
     fn show(&mut self, text: &str) {
-        if self.active.is_none() {
+        if self.active.is_none() && self.lent.is_none() {
             return self.device.put(text);
         }
         for line in text.lines() {
@@ -259,18 +276,21 @@ impl Owner {
             self.lost += 1;
             return;
         }
-        let Some(editor) = self.editor.as_mut().filter(|_| self.active.is_some()) else {
+        let editor = self.editor.as_mut().filter(|_| self.active.is_some());
+        if editor.is_none() && self.lent.is_none() {
             return self.device.put(line + "\n");
-        };
+        }
         self.numbers += 1;
         let number = self.numbers;
-        send(
-            editor,
-            &Order::Say {
-                number,
-                line: line.clone(),
-            },
-        );
+        if let Some(editor) = editor {
+            send(
+                editor,
+                &Order::Say {
+                    number,
+                    line: line.clone(),
+                },
+            );
+        }
         self.unsaid_bytes += line.len();
         self.unsaid.push_back((number, line));
     }
@@ -309,6 +329,11 @@ impl Owner {
                     self.say(format!("{lost} lines came too fast and are not shown"));
                 }
             }
+            Answer::HistoryLost { reason } => {
+                if self.settings.history.take().is_some() {
+                    self.say(format!("the history of the prompt is not kept: {reason}"));
+                }
+            }
             Answer::Line { number, line } => self.end_read(number, Read::Line(line)),
             Answer::EndOfInput { number } => self.end_read(number, Read::EndOfInput),
         }
@@ -322,7 +347,8 @@ impl Owner {
 
     /// Whether the next read can begin, if there is one.
     fn can_begin(&mut self) -> bool {
-        self.active.is_none() && !self.is_suspended && self.is_settled()
+        let is_free = self.active.is_none() && self.lent.is_none();
+        is_free && !self.is_suspended && self.is_settled()
     }
 
     /// Begins the next read. All that was to be printed before it is.
@@ -378,6 +404,7 @@ impl Owner {
     fn reclaim(&mut self, lease: Lease) {
         self.over = self.over.max(lease);
         let over = self.over;
+        self.revoke_loan();
         let is_over = |editor: &Editor| editor.lease() <= over;
         if self.editor.as_ref().is_some_and(is_over) {
             self.let_editor_show();
@@ -412,6 +439,11 @@ impl Owner {
         if self.active.is_some() {
             self.device.put(END_OF_EDITING);
         }
+        self.show_unsaid();
+    }
+
+    /// Shows what nobody else does any more.
+    fn show_unsaid(&mut self) {
         self.unsaid_bytes = 0;
         for (_, line) in std::mem::take(&mut self.unsaid) {
             self.device.put(line + "\n");

@@ -53,13 +53,15 @@ impl Owner {
         self.can_show() && !self.is_suspended && (!prompt_comes || is_due)
     }
 
-    /// Whether the terminal takes something, and nobody else is showing something.
+    /// Whether the terminal takes something, and nobody else is showing something. What is printed
+    /// while a native debugger has it is kept for afterwards.
     fn can_show(&self) -> bool {
-        let editor_can = match self.active {
-            Some(_) => self.unsaid_bytes < UNSAID_BYTES_BEHIND,
-            None => self.unsaid.is_empty(),
+        let has_room = match (&self.lent, &self.active) {
+            (Some(_), _) => self.unsaid_bytes < UNSAID_BYTES_KEPT,
+            (None, Some(_)) => self.unsaid_bytes < UNSAID_BYTES_BEHIND,
+            (None, None) => self.unsaid.is_empty(),
         };
-        editor_can && !self.device.is_behind()
+        has_room && !self.device.is_behind()
     }
 
     /// Whether a prompt, or something else, can begin now at the beginning of a line.
@@ -130,7 +132,7 @@ impl Owner {
             return;
         };
         let shown = output.pass(piece, in_lines);
-        if self.active.is_none() {
+        if self.active.is_none() && self.lent.is_none() {
             self.device.put(shown);
         } else if let Some(lines) = shown.strip_suffix(b"\n") {
             self.say(String::from_utf8_lossy(lines).into_owned());
@@ -141,7 +143,10 @@ impl Owner {
 
     fn say_asides(&mut self) {
         let prompt_comes = self.active.is_none() && !self.waiting.is_empty();
-        if !self.has_asides() || (self.active.is_none() && !self.is_settled()) {
+        if !self.has_asides()
+            || self.lent.is_some()
+            || (self.active.is_none() && !self.is_settled())
+        {
             return;
         }
         while self.can_show()
@@ -154,7 +159,10 @@ impl Owner {
 
     /// Whether only whole lines are shown.
     fn is_in_lines(&self) -> bool {
-        self.editor.is_some() || !self.waiting.is_empty() || self.has_asides()
+        self.editor.is_some()
+            || self.lent.is_some()
+            || !self.waiting.is_empty()
+            || self.has_asides()
     }
 
     fn has_asides(&self) -> bool {
@@ -169,6 +177,9 @@ const PIECES_MAX: usize = 32;
 
 /// What may wait for the editor before no more output is taken.
 const UNSAID_BYTES_BEHIND: usize = 64 << 10;
+
+/// What is kept while a native debugger has the terminal before whoever prints has to wait.
+const UNSAID_BYTES_KEPT: usize = 4 << 20;
 
 /// The editor shows a line in less, unless it is stopped or the terminal is.
 const EDITOR_SHOWS_WITHIN: Duration = Duration::from_millis(250);
