@@ -144,7 +144,7 @@ fn a_stop_in_a_flood_loses_nothing() {
 /// As in a container: nobody would let it go on.
 #[test]
 fn where_no_shell_looks_after_it_nobody_is_stopped_for_long() {
-    let mut screen = Screen::of("subactor_breakpoint");
+    let mut screen = Screen::of("subactor_breakpoint").without_history();
     let opened = screen.prompt_after(&["Paused actor 'breakpoint_forever'"]);
     let holder = pid_after(&opened, "(pid ");
     screen.keys("rou");

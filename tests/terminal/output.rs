@@ -5,9 +5,7 @@ use std::fs::File;
 use std::time::Duration;
 
 use rstest::rstest;
-use rustix::termios::{
-    Action, LocalModes, OptionalActions, Winsize, tcflow, tcgetattr, tcsetattr, tcsetwinsize,
-};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::screen::{Ended, Screen};
 
@@ -172,7 +170,7 @@ fn what_the_root_printed_is_shown_at_its_end(
 
 #[test]
 fn kill_at_the_prompt_shows_everything_that_was_printed() {
-    let mut screen = Screen::of("flood");
+    let mut screen = Screen::of("flood").without_history();
     screen.text("Paused actor 'pausing'");
     screen.prompt();
     wait_for_all(&mut screen);
@@ -224,16 +222,13 @@ enum Disturbed {
     Resized,
     /// Background groups are stopped when they print.
     Tostop,
-    /// The user stops its output, and lets it go on.
-    Stopped,
 }
 
 #[rstest]
 #[case::resized(Disturbed::Resized)]
 #[case::with_tostop(Disturbed::Tostop)]
-#[case::stopped_and_continued(Disturbed::Stopped)]
 fn a_disturbed_terminal_shows_the_flood_all_the_same(#[case] disturbed: Disturbed) {
-    let mut screen = Screen::of("flood");
+    let mut screen = Screen::of("flood").without_history();
     screen.text("Paused actor 'pausing'");
     screen.prompt();
     let terminal = screen.inside();
@@ -242,17 +237,8 @@ fn a_disturbed_terminal_shows_the_flood_all_the_same(#[case] disturbed: Disturbe
     }
     for key in ["a", "n", "s", "w", "e", "r"] {
         screen.keys(key);
-        for columns in 30..60 {
-            match disturbed {
-                Disturbed::Resized => resize(&terminal, columns),
-                Disturbed::Tostop => {}
-                // While a line is edited they are keys like others, and there is no key for that.
-                Disturbed::Stopped => {
-                    let inside = screen.inside();
-                    tcflow(&inside, Action::OOff).expect("it is a terminal");
-                    tcflow(&inside, Action::OOn).expect("it is a terminal");
-                }
-            }
+        if let Disturbed::Resized = disturbed {
+            (30..60).for_each(|columns| resize(&terminal, columns));
         }
         wait_for_all(&mut screen);
     }
@@ -290,7 +276,7 @@ fn actors_see_the_size_of_the_terminal_as_it_is() {
     let mut screen = Screen::of("sized");
     screen.prompt();
     for columns in 100..=133 {
-        resize(&screen.terminal(), columns);
+        resize(screen.terminal(), columns);
     }
     screen.line("answer");
     screen.text("answer = 42");

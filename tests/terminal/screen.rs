@@ -28,6 +28,7 @@ const _: fn() = || {
         Screen::in_shell,
         Screen::terminal,
         Screen::inside,
+        Screen::check_settings,
     );
 };
 
@@ -189,13 +190,13 @@ impl Screen {
     }
 
     /// The terminal's other side.
-    pub(crate) fn terminal(&self) -> File {
-        self.terminal.try_clone().expect("a descriptor is free")
+    pub(crate) fn terminal(&self) -> &File {
+        &self.terminal
     }
 
     /// The terminal as the program has it. It does not end before this is closed.
     pub(crate) fn inside(&self) -> File {
-        let path = ptsname(self.terminal(), Vec::new()).expect("it is a terminal");
+        let path = ptsname(&self.terminal, Vec::new()).expect("it is a terminal");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(&*path, flags, Mode::empty());
         opened.expect("it is ours").into()
@@ -275,7 +276,8 @@ impl Screen {
     pub(crate) fn text(&mut self, text: &str) -> String {
         match self.output.text(text) {
             Ok((before, text)) => {
-                self.seen.push_str(&format!("{before}{text}"));
+                self.seen.push_str(&before);
+                self.seen.push_str(&text);
                 before
             }
             Err(missing) => self.fail(text, &missing),

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
@@ -30,6 +30,14 @@ static FIRST: AtomicI32 = AtomicI32::new(0);
 /// How many came.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// Socket pairs by which this process hears of signals, for as long as it lives.
+static PAIRS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many socket pairs stay open for signals.
+pub(crate) fn pairs() -> usize {
+    PAIRS.load(Ordering::SeqCst)
+}
+
 /// Begins to listen to the signals that end a tree, in the root.
 ///
 /// # Errors
@@ -44,7 +52,7 @@ pub(crate) fn listen_as_root() -> io::Result<()> {
         on(SIGHUP, |count| (0..count).for_each(|_| received(SIGHUP)))?;
     }
     if !process::is_ignored(Signal::TerminalStop) {
-        on(SIGTSTP, |count| (0..count).for_each(|_| suspend::begin()))?;
+        on(SIGTSTP, |_count| suspend::begin())?;
     }
     Ok(())
 }
@@ -64,6 +72,7 @@ fn on(signal: i32, received: fn(usize)) -> io::Result<()> {
     let (reader, writer) = UnixStream::pair()?;
     reader.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(signal, writer)?;
+    PAIRS.fetch_add(1, Ordering::SeqCst);
     engine::watch(Arc::new(Arrivals { reader, received })).map(drop)
 }
 

@@ -27,6 +27,7 @@ use crate::entry::{self, Entry};
 use crate::options::Options;
 use crate::outcome::Outcome;
 use crate::root::run_root;
+use crate::signals;
 use crate::spec::{Spec, Stopped};
 
 /// How long a test may take if it does not say: a minute.
@@ -166,14 +167,11 @@ fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
                 .any(|old| old.number == fd.number && old.target == fd.target)
         })
         .filter(|fd| !kept(&fd.target))
-        .skip(2 * SIGNAL_SOCKETS);
+        .skip(2 * signals::pairs());
     Ok(left
         .map(|fd| format!("{} {}", fd.number, fd.target.display()))
         .collect())
 }
-
-/// Socket pairs by which the root hears of signals.
-const SIGNAL_SOCKETS: usize = 1;
 
 /// Starts the test's root and watches over it to the end.
 fn watch_over(name: &str, timeout: Duration) -> Result<(), String> {

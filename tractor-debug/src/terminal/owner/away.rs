@@ -36,6 +36,7 @@ impl Owner {
     pub(super) fn go_on(&mut self) {
         self.is_suspended = false;
         self.is_away = self.editor.is_some();
+        self.go_on_with_loan();
     }
 
     /// Whether a shell has the terminal and somebody here waits for it.

@@ -1,7 +1,7 @@
 //! Giving the terminal to a native debugger, and taking it back.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process as sys;
 
@@ -26,6 +26,8 @@ pub(super) struct Lent {
     done: Box<dyn FnOnce(Outcome) + Send>,
     /// Whether it was stopped, and the terminal taken from it for that.
     is_suspended: bool,
+    /// When this process group was asked to stop as well, until it has and goes on.
+    asked: Option<Instant>,
 }
 
 /// How often it is looked whether a native debugger is stopped, of which nothing tells.
@@ -48,7 +50,13 @@ impl Lent {
         } else if !self.is_suspended {
             self.is_suspended = true;
             device.restore();
+            self.asked = Some(Instant::now());
             stop_group();
+        } else if self
+            .asked
+            .is_some_and(|asked| asked.elapsed() < STOPPED_WITHIN)
+        {
+            // Whoever stops this process has it stop everybody below first, and tells when it goes on.
         } else if device.give(self.loan.group()) {
             self.loan.go_on();
         }
@@ -77,6 +85,7 @@ impl Owner {
                     lease,
                     done,
                     is_suspended: false,
+                    asked: None,
                 });
             }
             Err(error) => tell(|| done(Outcome::NotStarted(error.to_string()))),
@@ -92,8 +101,15 @@ impl Owner {
             self.take_back();
             tell(|| (lent.done)(outcome));
         }
-        if let Some(lent) = &mut self.lent {
+        if let Some(lent) = self.lent.as_mut().filter(|_| !self.is_suspended) {
             lent.follow_stops(&self.device);
+        }
+    }
+
+    /// This process was stopped and goes on.
+    pub(super) fn go_on_with_loan(&mut self) {
+        if let Some(lent) = &mut self.lent {
+            lent.asked = None;
         }
     }
 
@@ -116,6 +132,9 @@ impl Owner {
         self.show_unsaid();
     }
 }
+
+/// How long it may take until this process is stopped. If it ignores that, it is not.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Stops this process group, as Ctrl-Z does at every other time.
 fn stop_group() {
