@@ -170,15 +170,10 @@ pub(crate) async fn t06_cancelled_wait_for_daemons_asks_them(seed: u64) -> tract
     let nursery = scope.run(open_nursery(async |nursery| {
         for (number, mark) in marks.iter().enumerate() {
             let daemon = nursery.start_actor(format!("daemon {number}")).await?;
-            let mark = mark.display().to_string();
-            async_std::task::spawn(daemon.run(mark_when_dropped(mark)));
-            eventually("its task runs", async || {
-                daemon
-                    .run(tasks_running())
-                    .await
-                    .is_ok_and(|tasks| tasks > 0)
-            })
-            .await;
+            let path = mark.display().to_string();
+            async_std::task::spawn(daemon.run(mark_when_dropped(path)));
+            // A task is counted before it begins, and one that never began has nothing to drop.
+            eventually("its task has begun", async || mark.exists()).await;
         }
         waiting.set(true);
         tractor::Ok(())
@@ -197,13 +192,15 @@ pub(crate) async fn t06_cancelled_wait_for_daemons_asks_them(seed: u64) -> tract
         "nothing has failed"
     );
     for mark in &marks {
-        fs::remove_file(mark).unwrap_or_else(|_| panic!("{} was killed", mark.display()));
+        let last = fs::read_to_string(mark).expect("it has begun");
+        assert_eq!(last, "dropped", "{} was killed", mark.display());
+        fs::remove_file(mark).expect("nobody else removes it");
     }
     assert_alone();
     Ok(())
 }
 
-/// Waits until it is dropped, and leaves a file then.
+/// Makes a file, waits until it is dropped, and says so there.
 #[tractor::rpc]
 async fn mark_when_dropped(path: String) {
     struct Mark(String);
@@ -212,6 +209,7 @@ async fn mark_when_dropped(path: String) {
             fs::write(&self.0, "dropped").expect("the tree's directory is writable");
         }
     }
+    fs::write(&path, "begun").expect("the tree's directory is writable");
     let _mark = Mark(path);
     std::future::pending().await
 }

@@ -158,6 +158,12 @@ pub(crate) fn start() -> io::Result<&'static Engine> {
     }
 }
 
+/// Whether the runtime's threads are there.
+pub(crate) fn is_started() -> bool {
+    let engine = ENGINE.get().and_then(|engine| engine.as_ref().ok());
+    engine.is_some_and(|engine| matches!(engine.started.get(), Some(Ok(_))))
+}
+
 /// For how long this process has been stopped since its engine runs.
 pub(crate) fn stopped_time() -> Duration {
     let engine = ENGINE.get().and_then(|engine| engine.as_ref().ok());

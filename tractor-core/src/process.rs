@@ -17,6 +17,9 @@ mod spawn;
 // The one thread that starts processes, and lives as long as this one.
 mod spawner;
 
+// Starts that somebody has stopped.
+mod stuck;
+
 // A process that is held by descriptor.
 mod pidfd;
 

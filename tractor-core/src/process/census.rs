@@ -41,6 +41,11 @@ pub fn zombie_children(parents: &[u32]) -> Vec<ProcInfo> {
     processes(|_, stat| stat.state == 'Z' && parents.contains(&stat.ppid))
 }
 
+/// The children of this process that are stopped.
+pub(super) fn stopped_children(parent: u32) -> Vec<ProcInfo> {
+    processes(|_, stat| stat.state == 'T' && stat.ppid == parent)
+}
+
 /// A descriptor of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenFd {

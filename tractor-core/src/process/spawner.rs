@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 
 use super::spawn::{SpawnError, SpawnSpec, Spawned, start};
-use super::{Process, Signal, os};
+use super::{Process, Signal, os, stuck};
 
 /// Asks for a process. The answer comes even if the order fails, unless nobody listens any more.
 /// `keep` is dropped when there is a process for whoever takes it, or none.
@@ -122,7 +122,9 @@ fn perform(job: Job, dying: &mut Vec<(Process, Keep)>) {
         Job::Spawn(_, reply, _) if reply.is_closed() => {}
         Job::Spawn(spec, reply, keep) => {
             crate::fault!("spawn.before_exec");
+            let watched = stuck::watch();
             let answer = Unclaimed(Some((start(*spec), keep)));
+            drop(watched);
             // One that comes too late comes back as an order to discard it.
             let _ = reply.try_send(answer);
         }

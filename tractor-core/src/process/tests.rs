@@ -6,6 +6,9 @@ mod starting;
 // Who dies with whom, and who is reaped by whom.
 mod lifetimes;
 
+// Who is stopped too early.
+mod stopped;
+
 // Faults that were asked for.
 #[cfg(feature = "__faults")]
 mod faults;
@@ -45,6 +48,7 @@ fn role() {
         "parent" => parent(),
         "root" => lifetimes::adopt(),
         "stranger" => tell(&format!("detected {}", detect().is_some())),
+        "starter-of-the-stopped" => stopped::start_until_one_is_stopped(),
         "starter" => starting::start_with_few_descriptors(),
         #[cfg(feature = "__faults")]
         "faulty-starter" => faults::start(),
