@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 
-use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
 use tractor_core::{Ending, Error, UserError, current_actor, logging};
@@ -19,7 +18,7 @@ use tractor_ipc::ActorId;
 use crate::crash_handler::take_awaited;
 use crate::options;
 use crate::scene::{Capture, Place, Scene, Why};
-use crate::session::{Verdict, converse};
+use crate::session::{Verdict, converse, converse_blocking};
 use crate::skips;
 
 /// Whether this actor is in debug mode.
@@ -179,7 +178,7 @@ async fn pause_in(scene: Box<Scene>, shield: bool) {
 #[doc(hidden)]
 pub fn paused_sync(scene: Option<Box<Scene>>) {
     let Some(scene) = scene else { return };
-    match block_on(converse(*scene, false)) {
+    match converse_blocking(*scene, false) {
         Verdict::Continue => {}
         Verdict::Refused => panic!("{REFUSED}"),
         Verdict::Quit => std::panic::resume_unwind(Box::new(DebuggerQuit)),
@@ -201,8 +200,8 @@ pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
 }
 
 /// A crash that somebody was there to see.
-pub(crate) async fn see_crash(error: Error) {
-    converse(crashed(None, error), true).await;
+pub(crate) fn see_crash(error: Error) {
+    converse_blocking(crashed(None, error), true);
 }
 
 /// An error of any type as one of the tree's.
@@ -256,7 +255,7 @@ impl CrashWatch for Watch {
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
         let look = move || {
             if is_awaited || options::wants(&error) {
-                block_on(converse(scene, true));
+                converse_blocking(scene, true);
             }
         };
         match prompt.spawn(look) {

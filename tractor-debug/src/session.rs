@@ -4,7 +4,11 @@
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
 
+use futures::channel::oneshot;
+use futures::executor::block_on;
+use futures::future::{AbortHandle, abortable};
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, scope};
 use tractor_ipc::codec;
@@ -38,38 +42,71 @@ static OPEN: AtomicU32 = AtomicU32::new(0);
 ///
 /// Waiting for the terminal ends with a cancel unless it is `shielded`; the prompt itself is
 /// shielded, and the root ends it when the actor is gone.
+///
+/// All of it happens on a thread of its own: another task may block the one that polls this, with
+/// a panic that waits for its turn behind this prompt.
 pub(crate) async fn converse(scene: Scene, shielded: bool) -> Verdict {
-    let entered = Entered::new();
-    if scene.why == Why::Pause && entered.0 > 0 {
-        match options::reentry() {
-            Reentry::Queue => {}
-            Reentry::Refuse => return Verdict::Refused,
-            Reentry::Pass => {
-                log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
-                return Verdict::Continue;
-            }
-        }
+    let entered = match Entered::by(&scene) {
+        Ok(entered) => entered,
+        Err(verdict) => return verdict,
+    };
+    let ((begin, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
+    let (talk, abort) = abortable(async move {
+        let verdict = talk(scene, shielded, begin).await;
+        drop(entered);
+        // Whoever waited for it is cancelled, if nobody does.
+        let _ = end.send(verdict);
+    });
+    let thread = thread::Builder::new().name("tractor-prompt".to_owned());
+    if let Err(error) = thread.spawn(move || block_on(talk)) {
+        log::error!("no prompt: {error}");
+        return Verdict::Continue;
     }
+    let _withdrawn = WithdrawnOnDrop(abort);
+    if shielded {
+        let _ = scope::shield(begun).await;
+    } else {
+        let _ = begun.await;
+    }
+    let verdict = scope::shield(ended).await;
+    verdict
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or(Verdict::Continue)
+}
+
+/// As [`converse`], and blocks this thread meanwhile.
+pub(crate) fn converse_blocking(scene: Scene, shielded: bool) -> Verdict {
+    match Entered::by(&scene) {
+        Ok(_entered) => block_on(talk(scene, shielded, oneshot::channel().0)),
+        Err(verdict) => verdict,
+    }
+}
+
+/// Ends a conversation that nobody waits for any more.
+struct WithdrawnOnDrop(AbortHandle);
+
+impl Drop for WithdrawnOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The conversation. `begin` is dropped when it has its turn, or has none.
+async fn talk(scene: Scene, shielded: bool, begin: oneshot::Sender<()>) -> Verdict {
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {
         return alone(repl);
     };
-    let asked = async { Turn::take(actor, &repl, shielded).await };
-    let turn = if shielded {
-        scope::shield(asked)
-            .await
-            .unwrap_or_else(|_| Err(NoTurn::Cancelled))
-    } else {
-        asked.await
-    };
+    let turn = Turn::take(actor, &repl, shielded).await;
+    drop(begin);
     match turn {
         Ok(turn) => {
             let Some(_guard) = options::enter() else {
                 return Verdict::Continue;
             };
             repl = repl.coloured(has_colours());
-            let prompt = turn.prompt(&mut repl);
-            scope::shield(prompt).await.unwrap_or(Verdict::Continue)
+            turn.prompt(&mut repl).await
         }
         Err(NoTurn::Skipped) => {
             skips::here(|skips| skips.add(Skip::Actor));
@@ -135,12 +172,25 @@ fn print(repl: &Repl, reason: &str) {
     eprintln!("{}\n{reason}; going on", repl.opening());
 }
 
-/// Counts the prompts of this actor; holds how many there were before.
-struct Entered(u32);
+/// Counts the prompts of this actor.
+struct Entered;
 
 impl Entered {
-    fn new() -> Self {
-        Self(OPEN.fetch_add(1, Ordering::SeqCst))
+    /// Enters, unless it is a breakpoint that is to be passed by.
+    fn by(scene: &Scene) -> Result<Self, Verdict> {
+        let before = OPEN.fetch_add(1, Ordering::SeqCst);
+        let entered = Self;
+        if scene.why == Why::Crash || before == 0 {
+            return Ok(entered);
+        }
+        match options::reentry() {
+            Reentry::Queue => Ok(entered),
+            Reentry::Refuse => Err(Verdict::Refused),
+            Reentry::Pass => {
+                log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
+                Err(Verdict::Continue)
+            }
+        }
     }
 }
 
