@@ -6,6 +6,7 @@ use crate::screen::Screen;
 fn wait_for_waiter(screen: &mut Screen) {
     loop {
         screen.line("queue");
+        // What others print meanwhile has the prompt drawn again.
         screen.text("has it:");
         if screen.prompt().contains("waits:") {
             return;
@@ -95,10 +96,29 @@ fn breakpoints_are_skipped_from_the_prompt() {
 #[test]
 fn a_second_breakpoint_of_an_actor_waits_if_it_is_to() {
     let mut screen = Screen::of("reentry_queue");
-    screen.prompt_after(&["Paused actor 'twofold'", "number = 1"]);
+    let first = screen.prompt_after(&["Paused actor 'twofold'"]);
     wait_for_waiter(&mut screen);
     screen.line("c");
-    screen.prompt_after(&["Paused actor 'twofold'", "number = 2"]);
+    let second = screen.prompt_after(&["Paused actor 'twofold'"]);
+    let ones = [first, second].map(|seen| seen.contains("number = 1"));
+    assert!(ones[0] != ones[1], "the same one twice");
     screen.line("c");
     assert_eq!(screen.end().code(), Some(0));
+}
+
+/// Or it panics; that is a crash, which waits for its turn.
+#[test]
+fn a_second_breakpoint_of_an_actor_is_refused_if_it_is_to() {
+    let mut screen = Screen::of("reentry_refuse");
+    screen.prompt_after(&["Paused actor 'twofold'"]);
+    wait_for_waiter(&mut screen);
+    screen.line("c");
+    screen.prompt_after(&[
+        "Crashed actor 'twofold'",
+        "while another task of this actor",
+    ]);
+    screen.line("c");
+    screen.prompt_after(&["Crashed actor 'root'", "while another task of this actor"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
 }

@@ -237,7 +237,7 @@ fn when_the_root_is_killed_gdb_goes_with_it() {
     if !has_gdb() {
         return;
     }
-    let mut screen = Screen::of("uncaptured_in_task").without_settings();
+    let mut screen = Screen::of("uncaptured_in_task");
     screen.prompt();
     open_gdb(&mut screen);
     screen.signal(rexpect::process::Signal::SIGKILL);

@@ -6,7 +6,6 @@ use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use futures::executor::block_on;
 use tractor_core::{Ending, Error, UserError, crash};
 
 use crate::editor::be_editor_if_asked;
@@ -159,7 +158,7 @@ impl<E: Debug + Display + 'static> CrashHandler<E> {
         AWAITED.set(before);
         match &ended {
             Ok(Err(error)) if self.is_on && (self.catch)(error) => {
-                block_on(see_crash(told(error)));
+                see_crash(told(error));
             }
             // The program has replaced the panic hook.
             Err(payload) if panics && !SEEN.get() => {
@@ -167,7 +166,7 @@ impl<E: Debug + Display + 'static> CrashHandler<E> {
                     message: message(&**payload),
                     location: None,
                 };
-                block_on(see_crash(Error::new(this_actor(), ending)));
+                see_crash(Error::new(this_actor(), ending));
             }
             _ => {}
         }

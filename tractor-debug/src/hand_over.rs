@@ -9,8 +9,10 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use futures::future::BoxFuture;
 use rustix::process::{PTracer, Pid, set_ptracer};
@@ -127,6 +129,25 @@ fn wait_in_poll(mut answer: BoxFuture<'static, Left>, pipe: Pipe) -> Return {
     }
 }
 
+/// Waits without leaving the poll that this is called in, for what another thread does soon.
+pub(crate) fn block_in_poll<T>(mut future: impl Future<Output = T> + Unpin) -> T {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// Both ends are there as long as anybody could write.
 struct Pipe {
     reader: PipeReader,
@@ -181,8 +202,6 @@ fn set(tracer: PTracer) {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use futures::channel::oneshot;
 
     use super::*;

@@ -11,6 +11,11 @@
 ///
 /// While it waits for its turn a cancel of the task withdraws it. An open prompt is not cancelled.
 ///
+/// # Panics
+///
+/// If another task of the actor is at a prompt, and the program has that refused
+/// ([`Reentry::Refuse`](crate::Reentry::Refuse)).
+///
 /// # Examples
 ///
 /// ```
@@ -39,7 +44,8 @@ macro_rules! breakpoint {
 ///
 /// # Panics
 ///
-/// When the prompt is left by `quit`: with a panic that no hook sees, by which the task fails.
+/// When the prompt is left by `quit`: with a panic that no hook sees, by which the task fails; and
+/// as [`breakpoint!`](crate::breakpoint).
 ///
 /// # Examples
 ///

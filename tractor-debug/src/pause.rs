@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 
-use futures::executor::block_on;
 use futures::future::{BoxFuture, FutureExt};
 use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
 use tractor_core::{Ending, Error, UserError, current_actor, logging};
@@ -21,7 +20,7 @@ use crate::fatal;
 use crate::hand_over::Stack;
 use crate::options;
 use crate::scene::{Capture, Place, Scene, Why};
-use crate::session::{Verdict, converse};
+use crate::session::{Verdict, converse, converse_blocking};
 use crate::skips;
 
 /// Whether this actor is in debug mode.
@@ -199,7 +198,7 @@ fn where_is(scene: &Scene) -> String {
 #[doc(hidden)]
 pub fn paused_sync(scene: Option<Box<Scene>>) {
     let Some(scene) = scene else { return };
-    match block_on(converse(*scene, Stack::Polled, false)) {
+    match converse_blocking(*scene, Stack::Polled, false) {
         Verdict::Continue => {}
         Verdict::Refused => panic!("{REFUSED}"),
         Verdict::Quit => std::panic::resume_unwind(Box::new(DebuggerQuit)),
@@ -221,8 +220,8 @@ pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
 }
 
 /// A crash that somebody was there to see.
-pub(crate) async fn see_crash(error: Error) {
-    converse(crashed(None, error), Stack::Gone, true).await;
+pub(crate) fn see_crash(error: Error) {
+    converse_blocking(crashed(None, error), Stack::Gone, true);
 }
 
 /// An error of any type as one of the tree's.
@@ -277,7 +276,7 @@ impl CrashWatch for Watch {
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
         let look = move || {
             if is_awaited || options::wants(&error) {
-                block_on(converse(scene, stack, true));
+                converse_blocking(scene, stack, true);
             }
         };
         match prompt.spawn(look) {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread;
 
-use futures::executor::block_on;
 use tractor_core::io::link::Link;
 use tractor_core::services::{self, Responder, Service, ServiceId};
 use tractor_core::{Ending, Error, Refusal, current_actor, journal};
@@ -80,7 +79,7 @@ impl DebugService {
         };
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
         let prompt = prompt.spawn(move || {
-            block_on(converse_for(party, scene, true));
+            converse_for(party, scene);
             fatal.release();
         });
         if let Err(error) = prompt {

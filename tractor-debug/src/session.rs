@@ -6,19 +6,23 @@
 use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use futures::StreamExt;
+use futures::channel::{mpsc, oneshot};
 use futures::executor::block_on;
+use futures::future::{AbortHandle, Either, abortable, select};
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, journal, logging, scope};
 use tractor_ipc::codec;
 
-use crate::hand_over::{Return, Stack, hand_over};
+use crate::hand_over::{Return, Stack, block_in_poll, hand_over};
 use crate::local;
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::options::{self, Guard, Reentry};
 use crate::planted::planted;
-use crate::repl::{Repl, Skip, Step, World};
+use crate::repl::{NativeKind, Repl, Skip, Step, World};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
 use crate::skips;
@@ -43,43 +47,100 @@ static OPEN: AtomicU32 = AtomicU32::new(0);
 ///
 /// Waiting for the terminal ends with a cancel unless it is `shielded`; the prompt itself is
 /// shielded, and the root ends it when the actor is gone.
+///
+/// It happens on a thread of its own: another task may block the one that polls this, with a panic
+/// that waits for its turn behind this prompt.
 pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verdict {
-    let entered = Entered::new();
-    if scene.why == Why::Pause && entered.0 > 0 {
-        match options::reentry() {
-            Reentry::Queue => {}
-            Reentry::Refuse => return Verdict::Refused,
-            Reentry::Pass => {
-                log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
-                return Verdict::Continue;
+    let entered = match Entered::by(&scene) {
+        Ok(entered) => entered,
+        Err(verdict) => return verdict,
+    };
+    let mut party = Party::here(stack, entered);
+    let (asks, asked) = mpsc::unbounded();
+    party.attendant = (stack == Stack::Polled).then_some(asks);
+    let ((begin, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
+    let (talk, abort) = abortable(async move {
+        let verdict = talk(party, scene, shielded, begin).await;
+        // Whoever waited for it is cancelled, if nobody does.
+        let _ = end.send(verdict);
+    });
+    let thread = thread::Builder::new().name("tractor-prompt".to_owned());
+    if let Err(error) = thread.spawn(move || block_on(talk)) {
+        log::error!("no prompt: {error}");
+        return Verdict::Continue;
+    }
+    let _withdrawn = WithdrawnOnDrop(abort);
+    if shielded || planted!(CancelWaitsForTheTerminal) {
+        let _ = scope::shield(begun).await;
+    } else {
+        let _ = begun.await;
+    }
+    let verdict = scope::shield(attend(ended, asked)).await;
+    verdict.unwrap_or(Verdict::Continue)
+}
+
+/// As [`converse`], and blocks this thread meanwhile.
+pub(crate) fn converse_blocking(scene: Scene, stack: Stack, shielded: bool) -> Verdict {
+    match Entered::by(&scene) {
+        Ok(entered) => {
+            let party = Party::here(stack, entered);
+            block_on(talk(party, scene, shielded, oneshot::channel().0))
+        }
+        Err(verdict) => verdict,
+    }
+}
+
+/// As [`converse_blocking`], for whoever that is.
+pub(crate) fn converse_for(party: Party, scene: Scene) {
+    block_on(talk(party, scene, true, oneshot::channel().0));
+}
+
+/// Ends a conversation that nobody waits for any more.
+struct WithdrawnOnDrop(AbortHandle);
+
+impl Drop for WithdrawnOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Waits for the end of a conversation, inside the poll of the paused task, which is what native
+/// debuggers look at.
+async fn attend(
+    mut ended: oneshot::Receiver<Verdict>,
+    mut asked: mpsc::UnboundedReceiver<Attendance>,
+) -> Verdict {
+    loop {
+        match select(ended, asked.next()).await {
+            Either::Left((verdict, _)) => return verdict.unwrap_or(Verdict::Continue),
+            Either::Right((None, ended)) => return ended.await.unwrap_or(Verdict::Continue),
+            Either::Right((Some(attendance), rest)) => {
+                ended = rest;
+                if attendance.serve().await {
+                    // A step has ended the pause: it is to end in this very poll.
+                    let verdict = block_in_poll(&mut ended);
+                    return verdict.unwrap_or(Verdict::Continue);
+                }
             }
         }
     }
-    converse_for(Party::here(stack, entered), scene, shielded).await
 }
 
-/// As [`converse`], for whoever that is.
-pub(crate) async fn converse_for(party: Party, scene: Scene, shielded: bool) -> Verdict {
+/// The conversation. `begin` is dropped when it has its turn, or has none.
+async fn talk(party: Party, scene: Scene, shielded: bool, begin: oneshot::Sender<()>) -> Verdict {
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {
         return alone(repl);
     };
-    let asked = async { Turn::take(actor, party, &repl, shielded).await };
-    let turn = if shielded || planted!(CancelWaitsForTheTerminal) {
-        scope::shield(asked)
-            .await
-            .unwrap_or_else(|_| Err(NoTurn::Cancelled))
-    } else {
-        asked.await
-    };
+    let turn = Turn::take(actor, party, &repl, shielded).await;
+    drop(begin);
     match turn {
         Ok(turn) => {
             let Some(guard) = options::enter() else {
                 return Verdict::Continue;
             };
             repl = repl.coloured(has_colours());
-            let prompt = turn.prompt(&mut repl, guard);
-            scope::shield(prompt).await.unwrap_or(Verdict::Continue)
+            turn.prompt(&mut repl, guard).await
         }
         Err(NoTurn::Skipped) => {
             skips::here(|skips| skips.add(Skip::Actor));
@@ -101,6 +162,8 @@ pub(crate) struct Party {
     pub(crate) stack: Stack,
     /// Of a prompt of this actor's own.
     entered: Option<Entered>,
+    /// Who is inside the poll of what is paused, if that is not this conversation itself.
+    attendant: Option<mpsc::UnboundedSender<Attendance>>,
 }
 
 impl Party {
@@ -110,6 +173,7 @@ impl Party {
             world: Box::new(ThisActor),
             stack,
             entered: Some(entered),
+            attendant: None,
         }
     }
 }
@@ -126,6 +190,7 @@ impl Party {
             world: Box::new(world),
             stack,
             entered: None,
+            attendant: None,
         }
     }
 }
@@ -179,12 +244,25 @@ fn print(repl: &Repl, reason: &str) {
     logging::print(&format!("{}\n{reason}; going on", repl.opening()));
 }
 
-/// Counts the prompts of this actor; holds how many there were before.
-struct Entered(u32);
+/// Counts the prompts of this actor.
+struct Entered;
 
 impl Entered {
-    fn new() -> Self {
-        Self(OPEN.fetch_add(1, Ordering::SeqCst))
+    /// Enters, unless it is a breakpoint that is to be passed by.
+    fn by(scene: &Scene) -> Result<Self, Verdict> {
+        let before = OPEN.fetch_add(1, Ordering::SeqCst);
+        let entered = Self;
+        if scene.why == Why::Crash || before == 0 {
+            return Ok(entered);
+        }
+        match options::reentry() {
+            Reentry::Queue => Ok(entered),
+            Reentry::Refuse => Err(Verdict::Refused),
+            Reentry::Pass => {
+                log::warn!("a breakpoint is passed by: another task of this actor is at a prompt");
+                Err(Verdict::Continue)
+            }
+        }
     }
 }
 
@@ -202,6 +280,7 @@ struct Turn {
     stack: Stack,
     claim: Claim,
     lease: Lease,
+    attendant: Option<mpsc::UnboundedSender<Attendance>>,
     _entered: Option<Entered>,
 }
 
@@ -256,6 +335,7 @@ impl Turn {
             world,
             stack,
             entered,
+            attendant,
         } = party;
         let claim = Claim::new(actor, voice);
         let want = Ask::Want {
@@ -273,6 +353,7 @@ impl Turn {
                     stack,
                     claim,
                     lease,
+                    attendant,
                     _entered: entered,
                 })
             }
@@ -311,15 +392,13 @@ impl Turn {
                 Step::Tree => self.told(&Ask::Tree).await,
                 Step::SkipAll => self.told(&Ask::SkipAll).await,
                 Step::Queue => self.told(&Ask::Queue).await,
-                Step::Native(kind) => {
-                    match hand_over(self.actor, self.lease, kind, repl.scene(), self.stack).await {
-                        Return::Left(answer) => text_of(answer),
-                        Return::Released(rest) => {
-                            self.keep_until(rest);
-                            return Verdict::Continue;
-                        }
+                Step::Native(kind) => match self.native(kind, repl.scene()).await {
+                    Return::Left(answer) => text_of(answer),
+                    Return::Released(rest) => {
+                        self.keep_until(rest);
+                        return Verdict::Continue;
                     }
-                }
+                },
             };
         }
     }
@@ -327,6 +406,29 @@ impl Turn {
     /// What the root says about the tree.
     async fn told(&self, question: &Ask) -> String {
         text_of(ask(self.actor, question).await)
+    }
+
+    /// Has a native debugger look at what is paused.
+    async fn native(&self, kind: NativeKind, scene: &Scene) -> Return {
+        let Some(attendant) = &self.attendant else {
+            return hand_over(self.actor, self.lease, kind, scene, self.stack).await;
+        };
+        let ((begin, begun), (reply, replied)) = (oneshot::channel(), oneshot::channel());
+        let attendance = Attendance {
+            actor: self.actor,
+            lease: self.lease,
+            kind,
+            scene: scene.clone(),
+            begin,
+            reply,
+        };
+        // Who is gone does not begin.
+        let _ = attendant.unbounded_send(attendance);
+        match scope::timeout(ATTENDED_WITHIN, begun).await {
+            Ok(Ok(())) => replied.await.unwrap_or_else(|_| told("The task is gone.")),
+            Ok(Err(_)) => told("The task is gone."),
+            Err(_) => told("The thread of the task is busy: there is no frame to be seen."),
+        }
     }
 
     /// Keeps the terminal until this is over, while the task goes on.
@@ -341,6 +443,40 @@ impl Turn {
         }
     }
 }
+
+/// What is shown instead of a native debugger.
+fn told(text: &str) -> Return {
+    Return::Left(Ok(Answer::Text(format!("{text}\n"))))
+}
+
+/// The wish that a native debugger looks at a paused task, which its own poll has to fulfil.
+struct Attendance {
+    actor: &'static Actor,
+    lease: Lease,
+    kind: NativeKind,
+    scene: Scene,
+    begin: oneshot::Sender<()>,
+    reply: oneshot::Sender<Return>,
+}
+
+impl Attendance {
+    /// Stands still for it. Tells whether the pause is over.
+    async fn serve(self) -> bool {
+        if self.begin.send(()).is_err() {
+            // It came too late.
+            return false;
+        }
+        let (actor, lease) = (self.actor, self.lease);
+        let back = hand_over(actor, lease, self.kind, &self.scene, Stack::Polled).await;
+        let is_over = matches!(back, Return::Released(_));
+        // Who asked waits for it.
+        let _ = self.reply.send(back);
+        is_over
+    }
+}
+
+/// For how long a paused task is waited for that has to stand still in its own poll.
+const ATTENDED_WITHIN: Duration = Duration::from_secs(2);
 
 fn text_of(answer: Result<Answer, Error>) -> String {
     match answer {
