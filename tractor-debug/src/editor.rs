@@ -35,7 +35,7 @@ use rustix::net::sockopt;
 use rustix::process::{self as sys, Pid, Signal};
 use rustix::stdio;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 
 use self::asides::Asides;
 use self::keys::Keys;
@@ -102,7 +102,10 @@ impl Post {
     /// process group, and its standard input becomes the terminal.
     fn enter(root: Pid) -> io::Result<Self> {
         let (terminated, notice) = UnixStream::pair()?;
-        signal_hook::low_level::pipe::register(SIGTERM, notice)?;
+        // The second comes first where the root leads the session.
+        for signal in [SIGTERM, SIGHUP] {
+            signal_hook::low_level::pipe::register(signal, notice.try_clone()?)?;
+        }
         // The root decides what they mean. A handler that does nothing, unlike an ignored signal,
         // is not passed on to programs.
         for signal in [SIGINT, SIGQUIT] {
