@@ -16,15 +16,15 @@ pub(crate) mod moments;
 
 type Main = fn() -> tractor::Result<()>;
 
-/// Makes a module of each program, and the list.
+/// Makes a module of each program, of each that has several, and the list.
 macro_rules! programs {
-    ($($name:ident)*; $($module:ident: $($part:ident)*;)*) => {
+    ($($name:ident)*; $($module:ident)*; $($shown:literal $part:path;)*) => {
         $(mod $name;)*
         $(mod $module;)*
 
         const PROGRAMS: &[(&str, Main)] = &[
             $((stringify!($name), $name::main),)*
-            $($((stringify!($part), $module::$part),)*)*
+            $(($shown, $part),)*
         ];
     };
 }
@@ -54,11 +54,25 @@ programs! {
     subactor_error
     sync_bp
     sync_pause_in_a_root_task;
-    root_and_child:
-        root_error_after_child_breakpoint
-        root_error_after_child_error
-        root_error_before_child_breakpoint
-        root_error_before_child_error;
+
+    fatal_signals
+    root_and_child
+    uncaptured;
+
+    "abort_in_subactor" fatal_signals::abort_in_subactor;
+    "double_panic_in_subactor" fatal_signals::double_panic_in_subactor;
+    "root_error_after_child_breakpoint" root_and_child::root_error_after_child_breakpoint;
+    "root_error_after_child_error" root_and_child::root_error_after_child_error;
+    "root_error_before_child_breakpoint" root_and_child::root_error_before_child_breakpoint;
+    "root_error_before_child_error" root_and_child::root_error_before_child_error;
+    "segfault_in_subactor" fatal_signals::segfault_in_subactor;
+    "stack_overflow_in_subactor" fatal_signals::stack_overflow_in_subactor;
+    "uncaptured_beside_others" uncaptured::beside_others;
+    "uncaptured_in_hidden_task" uncaptured::hidden;
+    "uncaptured_in_panic" uncaptured::panic;
+    "uncaptured_in_plain_code" uncaptured::plain_code;
+    "uncaptured_in_root" uncaptured::root;
+    "uncaptured_in_task" uncaptured::task;
 }
 
 pub(crate) fn main() -> tractor::Result<()> {

@@ -8,6 +8,8 @@ mod failing;
 mod logging;
 // Whom it finds, and what its vars are.
 mod looking;
+// Who pauses in it.
+mod prompting;
 // How it ends by signals.
 mod signalled;
 // What becomes of its streams.
@@ -43,6 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "logs" => logging::logs()?,
         "logs_much" => logging::logs_much()?,
         "forgets_daemons" => logging::forgets_daemons()?,
+        "prompts" => prompting::prompts()?,
         "grows" => signalled::grows()?,
         "resists" => signalled::resists()?,
         "blocks" => signalled::blocks()?,

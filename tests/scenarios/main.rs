@@ -1,6 +1,6 @@
 //! The hangs, races and leaks that the original of this project ever had, each once, with real
 //! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding; D: the
-//! debugger), and random walks (F53). What needs a terminal of D is in `tests/terminal`.
+//! terminal, most of which is in `tests/terminal`), and random walks (F53).
 //!
 //! Each scenario is an async function that takes a seed, which decides its delays and orders, so
 //! that it can be repeated with others: `TRACTOR_SEEDS=1..50 cargo test --test scenarios t07`
@@ -26,6 +26,7 @@ mod discovery;
 mod interleavings;
 mod interrupts;
 mod links;
+mod prompts;
 mod spawning;
 mod streams;
 mod teardown;
@@ -38,6 +39,9 @@ mod without_terminal;
 mod calls;
 #[path = "../support/mod.rs"]
 mod support;
+// A program in a terminal.
+#[path = "../terminal/screen.rs"]
+mod screen;
 #[path = "../faults/tree.rs"]
 mod tree;
 

@@ -1,16 +1,21 @@
-//! The example `debugging` as a program of the tests: `debugged NAME`; and more of its kind, which
-//! show nothing to a user but what cannot happen.
+//! The example `debugging` as a program of the tests, and programs that only the tests need:
+//! `debugged NAME`.
 
 #[path = "../../examples/debugging/main.rs"]
 mod debugging;
 
 // Programs of the cases that no example shows.
 mod cases;
+// Programs that print.
+mod printing;
 
-fn main() -> tractor::Result<()> {
+fn main() -> printing::Outcome {
     let wanted = std::env::args().nth(1).unwrap_or_default();
-    match cases::PROGRAMS.iter().find(|(name, _)| *name == wanted) {
+    if let Some((_, program)) = cases::PROGRAMS.iter().find(|(name, _)| *name == wanted) {
+        return Ok(program()?);
+    }
+    match printing::PROGRAMS.iter().find(|(name, _)| *name == wanted) {
         Some((_, program)) => program(),
-        None => debugging::main(),
+        None => Ok(debugging::main()?),
     }
 }

@@ -60,8 +60,27 @@ fn sigterm_ends_the_tree_although_the_holder_is_stopped() {
     );
 }
 
+/// It is named, with what its process does; and going on, it has its prompt again.
+#[test]
+fn a_holder_that_is_stopped_is_named_and_has_its_prompt_when_it_goes_on() {
+    let mut screen = Screen::of("subactor_breakpoint");
+    let opened = screen.prompt_after(&["Paused actor 'breakpoint_forever' (pid "]);
+    let pid = pid_in(&opened);
+    signal(pid, Signal::Stop);
+    screen.line("round");
+    screen.text("'breakpoint_forever' has the terminal and says nothing; its process is stopped");
+    signal(pid, Signal::Continue);
+    screen.prompt_after(&["round = 0"]);
+    screen.line("tree");
+    screen.prompt_after(&["breakpoint_forever (pid ", ") is running, has the terminal"]);
+    screen.line("q");
+    screen.prompt_after(&["Crashed actor 'root'"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
+}
+
 /// The process that a prompt's first line names.
-fn pid_in(opened: &str) -> u32 {
+pub(crate) fn pid_in(opened: &str) -> u32 {
     let pid = opened
         .split("(pid ")
         .nth(1)

@@ -7,8 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-// A program in a terminal, and what appears there.
-mod output;
+// A program in a terminal.
 mod screen;
 
 // Prompts in the root.
@@ -29,6 +28,15 @@ mod disturbed;
 
 // What cannot be written.
 mod shortage;
+
+// Actors that die of a signal.
+mod fatal;
+
+// gdb instead of a prompt.
+mod native;
+
+// What others print meanwhile, and at the end.
+mod output;
 
 // What becomes of prompts where there is no terminal.
 mod without;

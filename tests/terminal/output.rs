@@ -1,103 +1,213 @@
-//! [`Output`]: what appears on a terminal, without its colours, as it appears.
+//! What others print while a prompt is open, and at the end.
 
-use std::fs::File;
-use std::io::Read;
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::Instant;
+use std::collections::BTreeMap;
 
-use crate::support::PATIENCE;
+use rstest::rstest;
 
-/// What has appeared and was not waited for yet.
-pub(crate) struct Output {
-    pieces: Receiver<Vec<u8>>,
-    text: Vec<u8>,
-    is_in_escape: bool,
+use crate::screen::{Ended, Screen};
+
+/// Who prints how in the program `flood`.
+const WHO: [&str; 3] = ["one", "two", "root"];
+const HOW: [&str; 3] = ["out", "err", "log"];
+const FILLING: &str = "abcdefghijklmnopqrstuvwxyz";
+
+/// Whole lines by who printed them how.
+type Lines<'a> = BTreeMap<(&'a str, &'a str), Vec<u64>>;
+
+/// The lines that appeared whole, and those that did not.
+fn flooded(screen: &str) -> (Lines<'_>, Vec<&str>) {
+    let (mut lines, mut torn) = (Lines::new(), Vec::new());
+    for line in screen.split(['\r', '\n']) {
+        if !line.contains("abc") && !line.contains("xyz") {
+            continue;
+        }
+        // What the log says before its text.
+        let text = line.split_once(": ").map_or(line, |(_, text)| text);
+        let words: Vec<_> = text.split(' ').collect();
+        match words[..] {
+            [who, how, number, FILLING, "end"] if (text != line) == (how == "log") => {
+                let number = number.parse().expect("it is counted");
+                lines.entry((who, how)).or_default().push(number);
+            }
+            _ => torn.push(line),
+        }
+    }
+    (lines, torn)
 }
 
-/// What has not come.
-#[derive(Debug)]
-pub(crate) struct Missing {
-    /// Whether nothing more can come.
-    pub(crate) is_over: bool,
-    /// What has come instead.
-    pub(crate) instead: String,
+/// What these printed is there without a gap, also if they have not said how much it was.
+#[track_caller]
+fn check_gaps(ended: &Ended, who: &[&str]) {
+    let (lines, _) = flooded(&ended.all);
+    for who in who {
+        for how in HOW {
+            let numbers = lines.get(&(who, how));
+            let numbers = numbers.map(Vec::as_slice).unwrap_or_default();
+            let wrong = (0..).zip(numbers).find(|(n, seen)| n != *seen);
+            assert_eq!((numbers.is_empty(), wrong), (false, None), "{who} {how}");
+        }
+    }
 }
 
-impl Output {
-    /// Of the terminal with this other end. It is over when nobody has the terminal any more.
-    pub(crate) fn of(mut terminal: File) -> Self {
-        let (sender, pieces) = mpsc::channel();
-        thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(length @ 1..) = terminal.read(&mut piece) {
-                if sender.send(piece[..length].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self {
-            pieces,
-            text: Vec::new(),
-            is_in_escape: false,
+/// Every line of the flood is there, once and in order.
+#[track_caller]
+fn check_flood(ended: &Ended) {
+    let (lines, torn) = flooded(&ended.all);
+    assert_eq!(torn, [""; 0]);
+    for who in WHO {
+        let printed = ended.all.split(&format!("{who} printed ")).nth(1);
+        let count = printed.and_then(|rest| rest.split(['\r', '\n']).next());
+        let count: u64 = count
+            .and_then(|count| count.parse().ok())
+            .unwrap_or_else(|| panic!("{who} has not said how many: {}", ended.tail));
+        for how in HOW {
+            let theirs = lines.get(&(who, how));
+            let theirs = theirs.map(Vec::as_slice).unwrap_or_default();
+            let wrong = (0..count).zip(theirs).find(|(n, seen)| n != *seen);
+            assert_eq!((theirs.len() as u64, wrong), (count, None), "{who} {how}");
         }
     }
+}
 
-    /// Waits for a text, and gives what stands before it, and the text.
-    pub(crate) fn text(&mut self, text: &str) -> Result<(String, String), Missing> {
-        self.wait(|seen| seen.find(text).map(|start| (start, start + text.len())))
-    }
-
-    /// Waits for a prompt, `(tdb@NAME) `, and gives what stands before it, and the prompt.
-    pub(crate) fn prompt(&mut self) -> Result<(String, String), Missing> {
-        self.wait(|seen| {
-            let start = seen.find("(tdb@")?;
-            let length = seen[start..].find(") ")? + 2;
-            Some((start, start + length))
-        })
-    }
-
-    /// Waits until nothing more can come, and gives the rest.
-    pub(crate) fn rest(&mut self) -> Result<String, Missing> {
-        match self.wait(|_| None) {
-            Err(missing) if missing.is_over => Ok(missing.instead),
-            Err(missing) => Err(missing),
-            Ok((rest, _)) => Ok(rest),
+/// Waits until everybody has printed in every way.
+#[track_caller]
+fn wait_for_all(screen: &mut Screen) {
+    for who in WHO {
+        for how in HOW {
+            screen.text(&format!("{who} {how} "));
         }
     }
+}
 
-    fn wait(
-        &mut self,
-        find: impl Fn(&str) -> Option<(usize, usize)>,
-    ) -> Result<(String, String), Missing> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let seen = String::from_utf8_lossy(&self.text).into_owned();
-            if let Some((start, end)) = find(&seen) {
-                self.text = seen.as_bytes()[end..].to_vec();
-                return Ok((seen[..start].to_owned(), seen[start..end].to_owned()));
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.pieces.recv_timeout(left) {
-                Ok(piece) => self.take(&piece),
-                Err(error) => {
-                    return Err(Missing {
-                        is_over: error == mpsc::RecvTimeoutError::Disconnected,
-                        instead: seen,
-                    });
-                }
-            }
-        }
+#[test]
+fn a_flood_is_shown_above_the_prompt_in_whole_lines() {
+    let mut screen = Screen::of("flood").without_history();
+    screen.text("Paused actor 'pausing'");
+    screen.prompt();
+    for key in ["a", "n", "s"] {
+        screen.keys(key);
+        wait_for_all(&mut screen);
     }
+    screen.line("wer");
+    screen.text("answer = 42");
+    screen.prompt();
+    screen.line("c");
+    std::fs::write(screen.place().join("stop"), "").expect("it is a directory");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    check_flood(&ended);
+}
 
-    /// Takes a piece, without escape sequences, which end with a letter.
-    fn take(&mut self, piece: &[u8]) {
-        for byte in piece {
-            match (self.is_in_escape, byte) {
-                (_, 0x1b) => self.is_in_escape = true,
-                (true, byte) => self.is_in_escape = !byte.is_ascii_alphabetic(),
-                (false, byte) => self.text.push(*byte),
-            }
-        }
+#[test]
+fn sigterm_shows_everything_that_was_printed() {
+    let mut screen = Screen::of("flood_without_end");
+    screen.text("it floods");
+    wait_for_all(&mut screen);
+    screen.signal(rexpect::process::Signal::SIGTERM);
+    let ended = screen.end();
+    assert!(
+        matches!(ended.status, rexpect::process::WaitStatus::Signaled(..)),
+        "{ended:?}"
+    );
+    let (_, torn) = flooded(&ended.all);
+    assert_eq!(torn, [""; 0]);
+    check_gaps(&ended, &WHO);
+}
+
+/// Asserts that these texts appear in this order.
+#[track_caller]
+fn check_order(all: &str, texts: &[&str]) {
+    let mut rest = all;
+    for text in texts {
+        rest = match rest.split_once(text) {
+            Some((_, rest)) => rest,
+            None => panic!("no {text:?} in its place in:\n{all}"),
+        };
     }
+}
+
+#[test]
+fn last_words_are_shown_before_the_error_of_main() {
+    let mut screen = Screen::of("last_words");
+    screen.prompt_after(&["Crashed actor 'root'"]);
+    screen.line("c");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    for number in 0..200 {
+        let line = format!("child {number} {FILLING} end\r\n");
+        assert!(ended.all.contains(&line), "no {line:?}: {}", ended.all);
+    }
+    check_order(
+        &ended.all,
+        &[
+            "child's last words",
+            "root's last words",
+            "main's last words",
+        ],
+    );
+}
+
+#[rstest]
+#[case::a_panic("panicking", Some(101), &["before the panic", "the root panics"])]
+#[case::an_exit("exiting", Some(7), &["root 199 abc", "root's last words"])]
+fn what_the_root_printed_is_shown_at_its_end(
+    #[case] program: &str,
+    #[case] code: Option<i32>,
+    #[case] texts: &[&str],
+) {
+    let mut screen = Screen::of(program);
+    if code == Some(101) {
+        screen.prompt();
+        screen.line("c");
+    }
+    let ended = screen.end();
+    assert_eq!(ended.code(), code, "{ended:?}");
+    check_order(&ended.all, texts);
+}
+
+#[test]
+fn kill_at_the_prompt_shows_everything_that_was_printed() {
+    let mut screen = Screen::of("flood");
+    screen.text("Paused actor 'pausing'");
+    screen.prompt();
+    wait_for_all(&mut screen);
+    screen.line("kill");
+    screen.prompt();
+    screen.line("kill");
+    let ended = screen.end();
+    // Who is killed in the middle of a line has not printed the rest of it, and the root goes on
+    // while it ends.
+    check_gaps(&ended, &["one", "two"]);
+}
+
+#[test]
+fn a_line_that_was_begun_before_a_prompt_ends_behind_it() {
+    let mut screen = Screen::of("unfinished");
+    let opened = screen.prompt();
+    check_order(&opened, &["begun \r\n", "Paused actor 'child'"]);
+    screen.line("c");
+    let ended = screen.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    check_order(&ended.tail, &["and ended\r\n"]);
+}
+
+#[test]
+fn everybody_still_prints_to_a_terminal() {
+    let ended = Screen::of("colours").end();
+    check_order(
+        &ended.all,
+        &["root out true err true\r\n", "child out true err true\r\n"],
+    );
+}
+
+#[test]
+fn a_redirected_standard_output_stays_so() {
+    let ended = Screen::redirected("colours").end();
+    let printed = std::fs::read_to_string((*ended.place).as_ref().join("out"));
+    assert_eq!(
+        printed.expect("it was redirected there"),
+        "root out false err true\nchild out false err true\n"
+    );
+    check_order(&ended.all, &["root logs\r\n", "child logs\r\n"]);
+    assert!(!ended.all.contains("out false"), "{ended:?}");
 }

@@ -1,16 +1,51 @@
 //! [`Screen`]: a program in a terminal of its own, with checks at its end.
 
+// Each test binary uses its part; naming the whole here keeps the rest from counting as unused.
+const _: fn() = || {
+    let _ = (
+        Screen::of,
+        Screen::with::<fn(&mut Command, &Path)>,
+        Screen::start,
+        Screen::run,
+        Screen::redirected,
+        Screen::interrupted,
+        Screen::without_history,
+        Screen::process,
+        Screen::processes,
+        Screen::signal,
+        Screen::place,
+    );
+    let _ = (
+        Screen::moment,
+        Screen::prompt_after,
+        Screen::until_waiting,
+        Screen::text,
+        Screen::keys,
+        Screen::control,
+        Screen::quit,
+        Screen::until_gone,
+        Ended::code,
+        Ended::signal,
+        |ended: Ended| (ended.tail, ended.settings, ended.all, ended.place),
+    );
+};
+
+// What appears.
+#[path = "appearing.rs"]
+mod appearing;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Instant;
 
 use rexpect::process::{PtyProcess, Signal, WaitStatus};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 
-use crate::output::{Missing, Output};
+use self::appearing::{Missing, Output};
 use crate::support::{PATIENCE, Scratch, marked, program, scratch};
 
 /// What every third Ctrl-C in a row is answered with.
@@ -23,7 +58,7 @@ pub(crate) struct Screen {
     process: PtyProcess,
     terminal: File,
     output: Output,
-    place: Scratch,
+    place: Rc<Scratch>,
     seen: String,
     typed: Vec<String>,
     interrupts: bool,
@@ -36,34 +71,58 @@ pub(crate) struct Ended {
     pub(crate) status: WaitStatus,
     /// What has appeared since the last prompt.
     pub(crate) tail: String,
+    /// The terminal's settings after that, as text.
+    pub(crate) settings: String,
+    /// All that has appeared.
+    pub(crate) all: String,
+    /// What it leaves.
+    pub(crate) place: Rc<Scratch>,
 }
 
 impl Screen {
-    /// Starts the program of this name.
+    /// Starts the example of this name.
     pub(crate) fn of(name: &str) -> Self {
-        Self::with(name, |_, _| {})
+        Self::run(name, program("debugged"))
     }
 
     /// The same, of a command that is changed before it starts; its directory is given too.
-    pub(crate) fn with(name: &str, change: impl FnOnce(&mut Command, &Path)) -> Self {
+    pub(crate) fn with<F: FnOnce(&mut Command, &Path)>(name: &str, change: F) -> Self {
         let place = scratch();
         let mut command = program("debugged");
-        command
-            .arg(name)
-            .env("TRACTOR_TEST_RUN", place.as_ref())
-            .env("DEBUGGING_MOMENTS", place.as_ref())
-            .env("XDG_RUNTIME_DIR", place.as_ref())
-            .env("XDG_STATE_HOME", place.as_ref())
-            .env("TERM", "xterm")
-            .env("RUST_BACKTRACE", "0");
+        command.arg(name);
+        set_up(&mut command, place.as_ref());
         change(&mut command, place.as_ref());
+        Self::begin(command, place)
+    }
+
+    /// Starts the example of this name with its standard output in the file `out` of its place.
+    pub(crate) fn redirected(name: &str) -> Self {
+        Self::with(name, |command, place| {
+            let out = File::create(place.join("out")).expect("it is a directory");
+            command.stdout(out);
+        })
+    }
+
+    /// Starts the example of this name, by this command.
+    pub(crate) fn run(name: &str, mut command: Command) -> Self {
+        command.arg(name);
+        Self::start(command, scratch())
+    }
+
+    /// Starts a program that leaves what it leaves in `place`.
+    pub(crate) fn start(mut command: Command, place: Scratch) -> Self {
+        set_up(&mut command, place.as_ref());
+        Self::begin(command, place)
+    }
+
+    fn begin(command: Command, place: Scratch) -> Self {
         let process = PtyProcess::new(command).expect("a terminal is free");
         let end = || process.get_file_handle().expect("a descriptor is free");
         Self {
             terminal: end(),
             output: Output::of(end()),
             process,
-            place,
+            place: Rc::new(place),
             seen: String::new(),
             typed: Vec::new(),
             interrupts: false,
@@ -88,9 +147,26 @@ impl Screen {
         self.process.signal(signal).expect("it is there");
     }
 
+    /// Waits for the process of its tree that has this name.
+    #[track_caller]
+    pub(crate) fn process(&self, name: &str) -> u32 {
+        let begun = Instant::now();
+        loop {
+            let has_name = |pid: &u32| {
+                let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
+                comm.is_ok_and(|comm| comm.trim_end() == name)
+            };
+            if let Some(pid) = self.processes().into_iter().find(has_name) {
+                return pid;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no {name}: {}", self.seen);
+            std::thread::yield_now();
+        }
+    }
+
     /// Where it leaves things.
     pub(crate) fn place(&self) -> &Path {
-        self.place.as_ref()
+        (*self.place).as_ref()
     }
 
     /// Has the moment of this name come for the program.
@@ -226,16 +302,24 @@ impl Screen {
             Err(missing) => self.fail("end", &missing),
         };
         let status = self.process.wait().expect("nobody else waits");
-        self.check_processes();
-        self.check_settings();
+        self.until_gone();
+        let settings = self.check_settings();
         if self.keeps_history {
             self.check_history();
         }
-        Ended { status, tail }
+        self.seen.push_str(&tail);
+        Ended {
+            status,
+            tail,
+            settings,
+            all: std::mem::take(&mut self.seen),
+            place: self.place.clone(),
+        }
     }
 
+    /// Waits until no process of it is left.
     #[track_caller]
-    fn check_processes(&self) {
+    pub(crate) fn until_gone(&self) {
         let begun = Instant::now();
         let mut left = self.processes();
         // Their ends are under way, and nothing tells of the last one's.
@@ -251,7 +335,7 @@ impl Screen {
     }
 
     #[track_caller]
-    fn check_settings(&self) {
+    fn check_settings(&self) -> String {
         let found = tcgetattr(&self.terminal);
         let found = settings(&found.expect("it is a terminal"));
         assert_eq!(
@@ -260,6 +344,7 @@ impl Screen {
             "the terminal is not as it was after:\n{}",
             self.seen
         );
+        found
     }
 
     #[track_caller]
@@ -270,8 +355,18 @@ impl Screen {
         let path = self.history();
         let kept = fs::read_to_string(&path).expect("what was typed is kept");
         assert!(kept.ends_with('\n'), "the last line is whole:\n{kept}");
-        let lines: Vec<_> = kept.lines().collect();
-        assert_eq!(lines, self.typed, "all that was typed, and in order");
+        let mut typed = self.typed.iter();
+        for line in kept.lines() {
+            assert!(
+                typed.any(|typed| typed == line),
+                "{line:?} is not in its place:\n{kept}"
+            );
+        }
+        // What a native debugger was told is its own.
+        if !self.typed.iter().any(|line| line == "gdb") {
+            let lines: Vec<_> = kept.lines().collect();
+            assert_eq!(lines, self.typed, "all that was typed, and in order");
+        }
         let mode = fs::metadata(&path).map(|it| it.permissions().mode());
         assert_eq!(mode.expect("it was there") & 0o777, 0o600);
     }
@@ -279,6 +374,16 @@ impl Screen {
     /// Where what was typed is kept.
     pub(crate) fn history(&self) -> PathBuf {
         self.place().join("tractor/history")
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Only a test that has failed comes here before the end. The tree goes with its root, at
+        // once: what it was doing stays as it was in its journal.
+        if std::thread::panicking() {
+            let _ = self.process.signal(Signal::SIGKILL);
+        }
     }
 }
 
@@ -298,6 +403,17 @@ impl Ended {
             _ => None,
         }
     }
+}
+
+/// What every program of these tests is told.
+fn set_up(command: &mut Command, place: &Path) {
+    command
+        .env("TRACTOR_TEST_RUN", place)
+        .env("DEBUGGING_MOMENTS", place)
+        .env("XDG_RUNTIME_DIR", place)
+        .env("XDG_STATE_HOME", place)
+        .env("TERM", "xterm")
+        .env("RUST_BACKTRACE", "0");
 }
 
 /// The settings of a terminal of these tests before a program has it: as the system makes it, and

@@ -12,6 +12,7 @@ use crate::exports::{self, Export};
 use crate::invoke::{RpcTask, TaskStatistics};
 use crate::io::engine;
 use crate::io::link::{Link, LinkStatistics};
+use crate::journal;
 use crate::peers::Peers;
 use crate::resource;
 use crate::scope::{CancelReason, CancelScope, Cancellation};
@@ -147,7 +148,9 @@ impl Actor {
             remaining: Mutex::new(None),
         };
         ACTOR.set(actor).map_err(|_| AlreadyAnActor)?;
-        ACTOR.get().ok_or(AlreadyAnActor)
+        let actor = ACTOR.get().ok_or(AlreadyAnActor)?;
+        journal::state(format_args!("actor"), format_args!("{:?}", actor.aid()));
+        Ok(actor)
     }
 
     /// Who it is.

@@ -15,6 +15,7 @@ use crate::ending::{Ending, Refusal};
 use crate::exports;
 use crate::invoke::RpcTask;
 use crate::io::link::Link;
+use crate::io::noted;
 use crate::scope::CancelReason;
 use crate::start::{self, Header};
 use crate::stream::inbound::Pushed;
@@ -39,6 +40,7 @@ pub(crate) enum Next {
 /// Handles one frame.
 pub(crate) fn dispatch(link: &Arc<Link>, frame: Frame<'_>) -> Next {
     let Frame { kind, id, payload } = frame;
+    noted::heard(link, kind, id);
     if !link.is_open() {
         return owned(link, kind, id, payload.as_slice());
     }

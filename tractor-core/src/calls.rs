@@ -83,6 +83,11 @@ impl Slot {
         })
     }
 
+    /// What was called.
+    pub(crate) fn what(&self) -> What {
+        self.what
+    }
+
     /// Whether the answer is there or was.
     pub(crate) fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Acquire)
@@ -203,14 +208,10 @@ impl CallTable {
         self.lost.as_ref()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// No answer will come, to these calls nor to later ones. The first failure stays.
-    pub(crate) fn lose(&mut self, error: Error) -> Vec<Arc<Slot>> {
+    pub(crate) fn lose(&mut self, error: Error) -> Vec<(u64, Arc<Slot>)> {
         self.lost.get_or_insert(error);
-        self.waiting.drain().map(|(_, slot)| slot).collect()
+        self.waiting.drain().collect()
     }
 }
 

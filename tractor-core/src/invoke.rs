@@ -36,6 +36,7 @@ use crate::exports::{Body, Export, Start};
 use crate::fairness;
 use crate::io::gather;
 use crate::io::link::Link;
+use crate::io::noted;
 use crate::io::role::still_leads;
 use crate::io::{Job, engine};
 use crate::panics;
@@ -135,6 +136,7 @@ impl RpcTask {
             started,
         });
         link.tasks().insert(call, task.clone()).ok()?;
+        noted::task(link, call, export.name);
         engine().task_begins();
         let weak = Arc::downgrade(&task);
         let registration = task.scope.on_cancel(move || {
@@ -320,6 +322,7 @@ impl RpcTask {
     fn leave(&self) {
         self.end_dialog();
         self.link.tasks().remove(self.call);
+        noted::task_over(&self.link, self.call);
         let registration = self.registration().take();
         drop(registration);
     }

@@ -19,6 +19,8 @@ pub(crate) mod items;
 pub(crate) mod write;
 // One connection.
 pub mod link;
+// What of it stands in the journal.
+pub(crate) mod noted;
 // Calls that are sent together.
 pub mod gather;
 // Who leads, what the leader does in a round, and with one link.

@@ -35,6 +35,9 @@ pub mod runtime_vars;
 pub mod fault;
 pub mod process;
 
+// What is left of a tree that hangs.
+pub mod journal;
+
 // The executor, the runtime's threads and their clock.
 pub mod io;
 pub mod rt;

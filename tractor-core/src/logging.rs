@@ -7,11 +7,11 @@
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use env_logger::{Logger, Target, WriteStyle};
-use log::{Level, LevelFilter, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use tractor_ipc::ActorId;
 
 /// The environment variable that says what is logged, such as `info` or
@@ -43,7 +43,7 @@ pub fn init(settings: LogSettings) -> Result<(), FilterError> {
     check_filter(&filter)?;
     let logger = build(&filter, settings.actor);
     let level = logger.filter();
-    match log::set_boxed_logger(Box::new(logger)) {
+    match log::set_boxed_logger(Box::new(Paced(logger))) {
         Ok(()) => log::set_max_level(level),
         Err(_) => log::debug!("the logger that is set already stays, `{filter}` is not used"),
     }
@@ -84,6 +84,25 @@ pub fn check_filter(filter: &str) -> Result<(), FilterError> {
     Ok(())
 }
 
+/// Has the lines of this process go to `sink` instead of its standard error, without their ends.
+///
+/// It is called on the thread that logs, while others that log wait, so it must not wait itself.
+/// `pace` is called after it, and may.
+pub fn divert(
+    sink: impl Fn(&str) + Send + Sync + 'static,
+    pace: impl Fn() + Send + Sync + 'static,
+) {
+    let (line, pace) = (Box::new(sink), Box::new(pace));
+    *SINK.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Sink { line, pace }));
+}
+
+/// Has the lines of this process go to its standard error again. Those that were given to the sink
+/// are there when this returns.
+pub fn restore() {
+    let sink = SINK.write().unwrap_or_else(PoisonError::into_inner).take();
+    drop(sink);
+}
+
 /// Has each line name the task that `namer` tells, such as `task 12`. It is asked on the thread
 /// that logs, must not log itself, and can be set once.
 #[doc(hidden)]
@@ -99,6 +118,14 @@ pub struct FilterError {
     filter: String,
     part: String,
 }
+
+/// Where lines go instead of standard error.
+struct Sink {
+    line: Box<dyn Fn(&str) + Send + Sync>,
+    pace: Box<dyn Fn() + Send + Sync>,
+}
+
+static SINK: RwLock<Option<Arc<Sink>>> = RwLock::new(None);
 
 static TASK_NAMER: OnceLock<fn() -> Option<String>> = OnceLock::new();
 
@@ -133,7 +160,7 @@ fn build(filter: &str, actor: ActorId) -> Logger {
         .parse_filters(filter)
         .format(form)
         .write_style(style)
-        .target(Target::Pipe(Box::new(WholeLines(stderr))))
+        .target(Target::Pipe(Box::new(Diverted(WholeLines(stderr)))))
         .build()
 }
 
@@ -182,6 +209,47 @@ fn colour_of(level: Level) -> &'static str {
         Level::Info => "\x1b[32m",
         Level::Debug => "\x1b[34m",
         Level::Trace => "\x1b[36m",
+    }
+}
+
+/// Logs, and lets whoever logs too fast wait, where nobody else has to wait for it.
+struct Paced(Logger);
+
+impl Log for Paced {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        self.0.log(record);
+        let sink = SINK.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(sink) = sink.filter(|_| self.0.matches(record)) {
+            (sink.pace)();
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// Writes to the sink, if there is one.
+struct Diverted<W>(W);
+
+impl<W: Write> Write for Diverted<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // Kept, so that nobody ends it meanwhile.
+        let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(sink) = &*sink else {
+            drop(sink);
+            return self.0.write(line);
+        };
+        (sink.line)(String::from_utf8_lossy(line).trim_end_matches('\n'));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -35,14 +35,18 @@ mod image;
 // Who is alive, for leak checks.
 pub mod census;
 
+// The last act of a process.
+mod exit;
+
 // What differs between operating systems.
-#[expect(unsafe_code, reason = "one ioctl that no crate wraps")]
+#[expect(unsafe_code, reason = "one ioctl and one function that no crate wraps")]
 mod os;
 
 #[cfg(test)]
 mod tests;
 
 pub use boot::{Boot, detect, set_process_name};
+pub use exit::at_exit;
 pub use image::build_id;
 pub use pidfd::{Process, Signal};
 pub use reap::{Adoption, ExitStatus, become_subreaper};

@@ -41,8 +41,10 @@ use self::asides::Asides;
 use self::keys::Keys;
 use self::line::Reader;
 use self::wire::{Answer, Order};
+use crate::launcher;
 
-/// If this process was started to be a tree's line editor: is it, and does not return.
+/// If this process was started to be a tree's line editor, or to become a native debugger: is it,
+/// and does not return.
 ///
 /// To be called before anything else that a process of a tree does, in roots and children: the
 /// editor runs the same program, and would otherwise be another root. In every other process it
@@ -56,6 +58,10 @@ use self::wire::{Answer, Order};
 /// ```
 pub fn be_editor_if_asked() {
     let Some(root) = asked_by() else { return };
+    if launcher::is_wanted() {
+        launcher::launch(root);
+        exit(127);
+    }
     let status = match Post::enter(root).and_then(Post::serve) {
         Ok(()) => 0,
         Err(error) => {

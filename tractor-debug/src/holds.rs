@@ -1,8 +1,9 @@
-//! [`Holds`]: which requests for the terminal came up through which child, and which are the
+//! [`Holds`]: which requests for the terminal came up through which child, and which are this
 //! actor's own.
 //!
-//! Pure. The actor's own count as if it were a child of its own. While a child's count is not zero its way down stands still: somebody below it is at a
-//! prompt, or waits for one, and must not be killed for the passing of time.
+//! Pure. While a child's count is not zero its way down stands still: somebody below it is at a
+//! prompt, or waits for one, and must not be killed for the passing of time. For the same reason
+//! an actor does not leave by itself while there is any.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +15,25 @@ use crate::lock::RequestId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Holds {
     by_child: BTreeMap<ActorId, BTreeSet<RequestId>>,
+    own: BTreeSet<RequestId>,
 }
 
 impl Holds {
+    /// Whether nobody at or below this actor holds anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_child.is_empty() && self.own.is_empty()
+    }
+
+    /// This actor makes a request itself.
+    pub(crate) fn hold_own(&mut self, request: RequestId) {
+        self.own.insert(request);
+    }
+
+    /// A request of this actor is over, if it is one of those.
+    pub(crate) fn release_own(&mut self, request: &RequestId) {
+        self.own.remove(request);
+    }
+
     /// A request came up through a child. Gives the child's count.
     pub(crate) fn hold(&mut self, child: &ActorId, request: RequestId) -> u32 {
         let held = self.by_child.entry(child.clone()).or_default();
@@ -32,11 +49,6 @@ impl Holds {
             self.by_child.remove(child);
         }
         count
-    }
-
-    /// Whether nobody here or below is at a prompt or waits for one.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_child.is_empty()
     }
 
     /// The link to a child is gone: nobody can take back what came through it. Gives that.
@@ -75,8 +87,18 @@ mod tests {
         assert_eq!(holds.release(&a, &request(1)), None, "taken back already");
         assert_eq!(holds.release(&b, &request(2)), None, "it came another way");
         assert_eq!(holds.release(&a, &request(2)), Some(0));
-        assert!(!holds.is_empty());
         assert!(holds.lost(&a).is_empty() && holds.lost(&b).len() == 1);
+    }
+
+    #[test]
+    fn an_own_request_holds_this_actor_and_no_child() {
+        let mut holds = Holds::default();
+        holds.hold_own(request(1));
+        assert!(!holds.is_empty());
+        holds.release_own(&request(2));
+        assert!(!holds.is_empty(), "it was another");
+        assert_eq!(holds.release(&actor("a"), &request(1)), None);
+        holds.release_own(&request(1));
         assert!(holds.is_empty());
     }
 

@@ -35,13 +35,16 @@
 //! assert!(lock.admits(Lease(2)) && !lock.admits(Lease(1)));
 //! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate self as tractor_debug;
 
 // Which one request of the tree has the terminal, and who is not to be killed meanwhile.
 mod holds;
 pub mod lock;
+
+// Bugs to be found in a running tree; none in a build without their feature.
+mod planted;
 
 // What a prompt can show, and values as text.
 pub mod capture;
@@ -59,6 +62,13 @@ pub mod pause;
 mod session;
 mod this_actor;
 
+// What strikes a process so that it cannot ask itself.
+pub mod fatal;
+
+// The real debugger instead of a prompt: what it is told, and that there is something to see.
+mod hand_over;
+mod native;
+
 // What is said between the halves, and counted on the way.
 mod message;
 pub mod service;
@@ -66,16 +76,18 @@ pub mod service;
 // The root's half, and the terminal that it gives out.
 pub mod desk;
 mod editor;
+mod launcher;
 pub mod terminal;
 
 pub use desk::{Desk, Tree};
 pub use editor::be_editor_if_asked;
+pub use fatal::{Fatal, FatalPipe, tell_of_fatal_signals};
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
 pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
     scene_of,
 };
-pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World};
+pub use repl::{LinkLine, NativeKind, Repl, Step, TaskLine, World, show_age, show_tasks};
 pub use scene::{Capture, Place, Scene, Why};
 pub use service::DebugService;
 pub use sources::{Disk, Sources};

@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lock::{Lease, Refusal, RequestId};
+use crate::native::Target;
+use crate::repl::NativeKind;
 
 /// Goes up along the supervision links, heard by everybody on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,12 @@ pub(crate) enum Ask {
         text: String,
         prompt: String,
         words: Vec<String>,
+    },
+    /// Give the terminal to a native debugger. Answered when that is over, by a text.
+    Native {
+        lease: Lease,
+        kind: NativeKind,
+        target: Target,
     },
     /// The tree, for `tree`.
     Tree,

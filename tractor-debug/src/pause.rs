@@ -15,6 +15,8 @@ use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
 use tractor_core::{Ending, Error, UserError, current_actor};
 use tractor_ipc::ActorId;
 
+use crate::fatal;
+use crate::hand_over::Stack;
 use crate::scene::{Capture, Place, Scene, Why};
 use crate::session::{Verdict, converse};
 
@@ -74,7 +76,7 @@ pub async fn post_mortem_at(error: &(dyn StdError + Send + Sync + 'static), scen
     let mut scene = *scene;
     scene.why = Why::Crash;
     scene.error = Some(described(error));
-    converse(scene, false).await;
+    converse(scene, Stack::Polled, false).await;
 }
 
 /// The scene of the task that runs on this thread, with the frames of the thread.
@@ -140,7 +142,7 @@ async fn pause_in(scene: Box<Scene>, shield: bool) {
         return std::future::pending().await;
     }
     let running = Running::here();
-    if converse(*scene, shield).await == Verdict::Quit {
+    if converse(*scene, Stack::Polled, shield).await == Verdict::Quit {
         running.quit();
         match tractor_core::scope::current() {
             // The cancel drops it here.
@@ -167,7 +169,7 @@ fn where_is(scene: &Scene) -> String {
 #[doc(hidden)]
 pub fn paused_sync(scene: Option<Box<Scene>>) {
     let Some(scene) = scene else { return };
-    if block_on(converse(*scene, false)) == Verdict::Quit {
+    if block_on(converse(*scene, Stack::Polled, false)) == Verdict::Quit {
         std::panic::resume_unwind(Box::new(DebuggerQuit));
     }
 }
@@ -179,7 +181,7 @@ pub async fn main_failed(error: &(dyn StdError + Send + Sync + 'static)) {
     }
     let error = described(error);
     if !error.is_of_cancel() && !crash::is_quit(&error) {
-        converse(crashed(None, error), true).await;
+        converse(crashed(None, error), Stack::Gone, true).await;
     }
 }
 
@@ -210,7 +212,7 @@ impl CrashWatch for Watch {
     fn failed(&self, task: String, error: Error) -> BoxFuture<'static, ()> {
         let scene = crashed(Some(task), error);
         async move {
-            converse(scene, false).await;
+            converse(scene, Stack::Gone, false).await;
         }
         .boxed()
     }
@@ -221,13 +223,15 @@ impl CrashWatch for Watch {
         scene.task = task;
         let ending = Ending::Panicked { message, location };
         scene.error = Some(Error::new(scene.actor.clone(), ending));
+        let stack = Stack::of_this_thread();
         // Off this thread: a panic of anything here would end the process.
         let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
-        match prompt.spawn(|| block_on(converse(scene, true))) {
+        match prompt.spawn(move || block_on(converse(scene, stack, true))) {
             // What became of it is told there.
             Ok(prompt) => drop(prompt.join()),
             Err(error) => log::error!("no prompt for a panic: {error}"),
         }
+        fatal::panic_was_seen();
     }
 }
 

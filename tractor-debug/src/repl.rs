@@ -35,12 +35,16 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use crate::scene::Scene;
 use crate::sources::{Disk, Sources};
 use command::{Command, Entry, Lines, NoCommand};
 use text::{Paint, one_line};
 use view::{Stage, View};
 
+pub use report::tasks as show_tasks;
+pub use text::age as show_age;
 pub use world::{LinkLine, TaskLine, World};
 
 /// The longest line that is read as a command, in characters. Nobody types more; what is pasted
@@ -128,7 +132,7 @@ pub enum Step {
 }
 
 /// Which native debugger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NativeKind {
     /// gdb, by way of `rust-gdb` where that is there.
     Gdb,
@@ -305,7 +309,7 @@ impl Repl {
             Command::Locals => values::all(&scene.captures, self.paint),
             Command::Print { what, pretty } => values::show(&what, pretty, &scene.captures),
             Command::Error(member) => report::error(scene.error.as_ref(), member),
-            Command::Tasks => report::tasks(&world.tasks()),
+            Command::Tasks => show_tasks(&world.tasks()),
             Command::Cancel(number) => report::cancel(number, world),
             Command::Links => report::links(&world.links()),
             Command::Vars => report::vars(&world.runtime_vars()),

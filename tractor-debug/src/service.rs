@@ -1,20 +1,26 @@
 //! [`DebugService`]: what every actor does for the debugger, whether it is debugged or not: it
-//! counts who below it wants the terminal, and passes that on.
+//! counts who at or below it wants the terminal, and passes that on.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::thread;
 
-use tractor_core::current_actor;
+use futures::executor::block_on;
 use tractor_core::io::link::Link;
 use tractor_core::services::{self, Responder, Service, ServiceId};
-use tractor_core::{Ending, Refusal};
+use tractor_core::{Ending, Error, Refusal, current_actor, journal};
 use tractor_ipc::{ActorId, codec};
 
 use crate::desk::Desk;
+use crate::fatal::{Fatal, Stricken};
+use crate::hand_over::Stack;
 use crate::holds::Holds;
 use crate::lock::Event;
 use crate::message::{Ask, Report};
+use crate::planted::planted;
+use crate::scene::{Scene, Why};
+use crate::session::{Party, converse_for};
 
 /// Told how many requests there are below a child whenever that changes.
 type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
@@ -22,8 +28,8 @@ type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
 /// What every actor does for the debugger.
 pub struct DebugService {
     holds: Mutex<Holds>,
-    /// Woken when there are holds and were none, or the other way round.
-    wakers: Mutex<Vec<Waker>>,
+    /// Who waits for a change of these.
+    watching: Mutex<Vec<Waker>>,
     on_hold: OnHold,
     /// In the root only.
     desk: Option<Arc<Desk>>,
@@ -39,7 +45,7 @@ impl DebugService {
     ) -> Arc<Self> {
         Arc::new(Self {
             holds: Mutex::default(),
-            wakers: Mutex::default(),
+            watching: Mutex::default(),
             on_hold: Box::new(on_hold),
             desk,
         })
@@ -49,35 +55,61 @@ impl DebugService {
     pub fn child_lost(&self, child: &ActorId) {
         let lost = self.holds().lost(child);
         self.wake();
+        if planted!(LossReleasesNothing) {
+            return;
+        }
         for request in lost {
-            report(&Report::Release(request));
+            Voice::Here.report(&Report::Release(request));
         }
     }
 
-    /// Waits until somebody here or below is at a prompt or waits for one, or until nobody is.
-    ///
-    /// # Cancellation
-    ///
-    /// Cancel-safe.
+    /// A child of this actor has got a fatal signal, of which it will die with this error: opens a
+    /// prompt for it, in its turn, and lets it go on to its end when that is over. Returns at once.
+    pub fn serve_fatal(self: &Arc<Self>, child: &ActorId, error: Error, fatal: Fatal) {
+        let voice = Voice::Child(self.clone(), child.clone());
+        let party = Party::for_child(voice, Stricken(fatal), Stack::Parked(fatal.thread));
+        let scene = Scene {
+            actor: child.clone(),
+            pid: fatal.pid,
+            task: None,
+            why: Why::Crash,
+            place: None,
+            captures: Vec::new(),
+            error: Some(error),
+            backtrace: None,
+        };
+        let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
+        let prompt = prompt.spawn(move || {
+            block_on(converse_for(party, scene, true));
+            fatal.release();
+        });
+        if let Err(error) = prompt {
+            log::error!("no prompt for a fatal signal: {error}");
+            fatal.release();
+        }
+    }
+
+    /// Waits until somebody at or below this actor has the terminal or waits for it; with `false`,
+    /// until nobody does.
     pub async fn until_held(&self, held: bool) {
         poll_fn(|cx| {
-            // Entered first: a change after the look finds it.
-            self.wakers().push(cx.waker().clone());
-            if self.holds().is_empty() == held {
-                return Poll::Pending;
+            // Before the question, so that no change comes between.
+            let mut watching = self.watching();
+            if !watching.iter().any(|waker| waker.will_wake(cx.waker())) {
+                watching.push(cx.waker().clone());
             }
-            Poll::Ready(())
+            drop(watching);
+            match self.holds().is_empty() != held {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
         })
         .await;
     }
 
-    fn wake(&self) {
-        let wakers = std::mem::take(&mut *self.wakers());
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn watching(&self) -> MutexGuard<'_, Vec<Waker>> {
+        // As below.
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds(&self) -> MutexGuard<'_, Holds> {
@@ -85,17 +117,33 @@ impl DebugService {
         self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn heard(&self, child: Option<&ActorId>, report: Report) {
-        let (Report::Hold(request) | Report::Release(request)) = &report;
-        let through = child.unwrap_or(&request.actor);
-        let count = match &report {
-            Report::Hold(request) => Some(self.holds().hold(through, request.clone())),
-            Report::Release(request) => self.holds().release(through, request),
+    /// A child's count changes.
+    fn count(&self, child: &ActorId, report: &Report) {
+        let count = match report {
+            Report::Hold(request) => Some(self.holds().hold(child, request.clone())),
+            Report::Release(request) => self.holds().release(child, request),
         };
-        self.wake();
-        if let (Some(child), Some(count)) = (child, count) {
+        let Some(count) = count else { return };
+        journal::event(format_args!("{report:?} through {child:?}: {count} there"));
+        if !planted!(LadderForgetsWaiters) {
             (self.on_hold)(child, count);
         }
+    }
+
+    fn wake(&self) {
+        let watching = std::mem::take(&mut *self.watching());
+        watching.into_iter().for_each(Waker::wake);
+    }
+
+    fn heard(&self, child: Option<&ActorId>, report: Report) {
+        match child {
+            Some(child) => self.count(child, &report),
+            None => match &report {
+                Report::Hold(request) => self.holds().hold_own(request.clone()),
+                Report::Release(request) => self.holds().release_own(request),
+            },
+        }
+        self.wake();
         let Some(desk) = &self.desk else { return };
         match report {
             Report::Hold(request) => desk.tell(Event::HoldArrived(request)),
@@ -130,10 +178,25 @@ impl std::fmt::Debug for DebugService {
     }
 }
 
-/// Tells this actor and all above it.
-pub(crate) fn report(report: &Report) {
-    if let Ok(actor) = current_actor() {
+/// Who reports.
+pub(crate) enum Voice {
+    /// This actor.
+    Here,
+    /// A child of it, which cannot do so itself any more.
+    Child(Arc<DebugService>, ActorId),
+}
+
+impl Voice {
+    /// Tells this actor and all above it.
+    pub(crate) fn report(&self, report: &Report) {
+        let Ok(actor) = current_actor() else { return };
         let payload = codec::encode(report).expect("names and numbers always encode");
-        actor.report(ServiceId::DEBUG, &payload);
+        match self {
+            Self::Here => actor.report(ServiceId::DEBUG, &payload),
+            Self::Child(service, child) => {
+                service.heard(Some(child), report.clone());
+                actor.pass_up(ServiceId::DEBUG, &payload);
+            }
+        }
     }
 }

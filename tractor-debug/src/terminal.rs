@@ -10,23 +10,36 @@ mod device;
 // The line editor as its owner sees it.
 mod remote;
 
+// A native debugger that has it for a while.
+mod loan;
+
 // The thread that owns the terminal.
 mod owner;
 
+// What the tree prints, the terminal in between that it prints to, and what it logs.
+mod backlog;
+mod output;
+mod pty;
+
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tractor_ipc::TreeId;
 
-use self::device::Device;
-use self::owner::{Command, Owner, PendingRead};
+use self::backlog::Backlog;
+use self::device::{Claim, Device};
+use self::output::Output;
+use self::owner::{Command, Owner, PendingLoan, PendingRead};
 use crate::editor::history;
 use crate::lock::Lease;
+use crate::native::{Launch, Outcome};
 
 /// The terminal of this process. Dropping it ends a read in progress and puts the terminal back as
 /// it was.
@@ -61,7 +74,38 @@ pub struct Terminal {
     commands: mpsc::Sender<Command>,
     wake: Arc<owner::Wake>,
     prompts: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
+    /// Of what is said, if this takes output.
+    backlog: Option<Arc<Backlog>>,
+    /// Until it is closed.
+    claim: Mutex<Option<Claim>>,
+    closing: AtomicBool,
+    closed: Arc<Closed>,
+    thread: ThreadId,
+}
+
+/// Whether the thread has done its last work.
+#[derive(Debug, Default)]
+struct Closed(Mutex<bool>, Condvar);
+
+/// Held by the thread.
+struct Closing(Arc<Closed>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Closed(is_closed, changed) = &*self.0;
+        *is_closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+}
+
+impl Closed {
+    /// Waits for that, perhaps not for ever.
+    fn wait(&self, limit: Option<Duration>) {
+        let closed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = limit.unwrap_or(Duration::MAX);
+        // Whatever it returns, there is nothing more to wait for.
+        let _ = self.1.wait_timeout_while(closed, limit, |closed| !*closed);
+    }
 }
 
 /// How a terminal is to be used.
@@ -110,23 +154,74 @@ impl Terminal {
     ///
     /// [`NoTerminal`], by reason.
     pub fn open(settings: Settings) -> Result<Self, NoTerminal> {
-        let device = Device::open()?;
+        let (device, claim) = (Device::open()?, Claim::open());
+        let terminal = Self::start(device, None, claim, settings)?;
+        terminal.claim()?;
+        Ok(terminal)
+    }
+
+    /// Takes what this process, and those that it starts from now on, print to the terminal: it is
+    /// shown above a prompt, in whole lines, and as it comes while there is none. For prompts the
+    /// terminal has to be [claimed](Self::claim).
+    ///
+    /// Standard output and error lead to a terminal in between until this one is
+    /// [closed](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// [`NoTerminal`], by reason; never [`NoTerminal::Taken`].
+    pub fn open_with_output(settings: Settings) -> Result<Self, NoTerminal> {
+        let (device, claim) = (Device::open()?, Claim::open());
+        let output = Output::before(device.as_fd()).map_err(NoTerminal::System)?;
+        Self::start(device, output, claim, settings)
+    }
+
+    fn start(
+        device: Device,
+        output: Option<Output>,
+        claim: Claim,
+        settings: Settings,
+    ) -> Result<Self, NoTerminal> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| NoTerminal::System(error.into()))?;
         let wake = Arc::new(owner::Wake(wake));
         let prompts = Arc::new(AtomicUsize::new(0));
         let (commands, received) = mpsc::channel();
-        let owner = Owner::new(device, settings, received, wake.clone());
+        let backlog = output.as_ref().map(Output::backlog);
+        let owner = Owner::new(device, output, settings, received, wake.clone());
+        let closed = Arc::new(Closed::default());
+        let closing = Closing(closed.clone());
         let thread = thread::Builder::new()
             .name("tractor-terminal".into())
-            .spawn(move || owner.run())
+            .spawn(move || {
+                let _closing = closing;
+                owner.run();
+            })
             .map_err(NoTerminal::System)?;
         Ok(Self {
             commands,
             wake,
             prompts,
-            thread: Some(thread),
+            backlog,
+            claim: Mutex::new(Some(claim)),
+            closing: AtomicBool::new(false),
+            closed,
+            thread: thread.thread().id(),
         })
+    }
+
+    /// Takes the terminal for prompts, if no other tree has it for that.
+    ///
+    /// The settings that it has now are those that it gets back after every prompt.
+    ///
+    /// # Errors
+    ///
+    /// [`NoTerminal::Taken`], or what the system says.
+    pub fn claim(&self) -> Result<(), NoTerminal> {
+        if let Some(claim) = &*self.own_claim() {
+            self.order(Command::Claimed(claim.take()?));
+        }
+        Ok(())
     }
 
     /// Prints `text`, then shows `prompt` and reads a line, in which the user can edit, go back to
@@ -158,13 +253,35 @@ impl Terminal {
         }));
     }
 
+    /// Prints `text`, then gives the terminal to a native debugger, in a foreground process group of
+    /// its own, until it ends. Then the settings and the foreground are put back, and what was typed
+    /// ahead is discarded.
+    ///
+    /// `done` is called once, on the terminal's thread, and must not block. What others say
+    /// meanwhile is shown afterwards.
+    pub(crate) fn lend(
+        &self,
+        lease: Lease,
+        text: String,
+        launch: Launch,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) {
+        self.order(Command::Lend(PendingLoan {
+            lease,
+            text,
+            launch,
+            done: Box::new(done),
+        }));
+    }
+
     /// Prints `text` for this lease. Nothing is printed when it is over. During a read the text
     /// stands above the prompt, in whole lines.
     pub fn show(&self, lease: Lease, text: String) {
         self.order(Command::Show(lease, text));
     }
 
-    /// Ends all reads of this lease and of those before it, at once.
+    /// Ends all reads of this lease and of those before it, at once, and kills a native debugger
+    /// that has the terminal for one.
     ///
     /// A read in progress gives [`Read::Revoked`], as do those that wait. The settings and the
     /// foreground of the terminal are put back, what was typed ahead is discarded, and then `done`
@@ -176,7 +293,18 @@ impl Terminal {
     /// Prints a line of the runtime itself, above the prompt if there is one. `line` comes without
     /// its end.
     pub fn say(&self, line: String) {
-        self.order(Command::Say(line));
+        let backlog = self.backlog.as_ref();
+        if backlog.is_none_or(|backlog| backlog.add(line.len())) {
+            self.order(Command::Say(line));
+        }
+    }
+
+    /// For a program that [says](Self::say) what it logs: waits a little if the terminal cannot
+    /// keep up. Threads of the runtime never wait.
+    pub fn pace(&self) {
+        if let Some(backlog) = &self.backlog {
+            backlog.pace();
+        }
     }
 
     /// Tells that SIGINT has come while a prompt was open: where a line is not edited but kept by
@@ -190,8 +318,28 @@ impl Terminal {
         self.prompts.load(Ordering::SeqCst) > 0
     }
 
+    /// Ends a read in progress, shows all that was printed, and puts the terminal back as it was,
+    /// standard output and error too. It is closed when this returns.
+    ///
+    /// While the user has stopped the output this waits, like everybody who prints; at most for
+    /// `patience` after the last that was taken.
+    pub fn close(&self, patience: Option<Duration>) {
+        let first = !self.closing.swap(true, Ordering::SeqCst);
+        self.order(Command::Close(patience));
+        if thread::current().id() == self.thread {
+            return;
+        }
+        // Who comes second may be in more of a hurry.
+        self.closed.wait(patience.filter(|_| !first));
+        *self.own_claim() = None;
+    }
+
+    fn own_claim(&self) -> MutexGuard<'_, Option<Claim>> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn order(&self, command: Command) {
-        // The thread ends only after this value is dropped.
+        // Only when it is closed is the thread gone.
         let _ = self.commands.send(command);
         self.wake.ring();
     }
@@ -199,13 +347,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.order(Command::Close);
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != thread::current().id()
-        {
-            // It waits for nobody but a killed editor.
-            let _ = thread.join();
-        }
+        self.close(None);
     }
 }
 

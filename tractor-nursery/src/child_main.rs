@@ -1,11 +1,9 @@
 //! What a child process does from its first act to its exit.
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::{Either, select};
 use tractor_core::actor::Identity;
 use tractor_core::io as engine;
 use tractor_core::io::link::{Link, LinkOwner};
@@ -115,7 +113,13 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     };
     let actor = Actor::install(identity, spec.exposed.as_deref()).map_err(io::Error::other)?;
     engine::start_threads(spec.threads)?;
+    signals::listen()?;
     runtime::install(actor, Tree::new(None), spec.limits);
+    if let Some(pipe) = spec.fatal_pipe
+        && let Err(error) = tractor_debug::tell_of_fatal_signals(pipe, actor.identity().root.pid)
+    {
+        log::warn!("fatal signals of this actor have no prompts: {error}");
+    }
     if let Some(address) = &spec.listen
         && let Err(error) = actor.listen(address)
     {
@@ -147,16 +151,13 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
         };
         Tree::report(actor, &report);
         // Everybody was told to end when the actor was; what does not end in time is the business
-        // of whoever told us. As it is for them, time stands still while somebody is at a prompt.
-        let cleaned = pin!(async {
+        // of whoever told us.
+        let within = remaining.min(Duration::from_secs(3600));
+        let cleaned = debugger::within(within, async {
             runtime::everybody_gone().await;
             runtime::tasks_ended().await;
-            debugger::unheld().await;
         });
-        let late = pin!(debugger::passed_unheld(
-            remaining.min(Duration::from_secs(3600))
-        ));
-        if let Either::Right(_) = select(cleaned, late).await {
+        if !cleaned.await {
             log::warn!("the actor leaves although not everything in it has ended");
         }
     });

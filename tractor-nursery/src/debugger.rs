@@ -1,14 +1,16 @@
 //! What the debugger asks of the crate that owns the processes: that nobody is killed who is at a
 //! prompt, and to see and end the tree. And what it is told: who is gone, and that the tree ends.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use tractor_core::runtime_vars::{self, runtime_var};
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, CancelReason, Cancellation, Error, scope};
-use tractor_debug::{DebugService, Desk, Settings};
+use tractor_core::{Actor, CancelReason, Cancellation, Error, process, scope};
+use tractor_debug::{DebugService, Desk, Fatal, Settings};
 use tractor_ipc::ActorId;
 
 use crate::tree::Tree;
@@ -60,6 +62,14 @@ pub(crate) fn child_lost(child: &ActorId) {
     }
 }
 
+/// A child has got a fatal signal, of which it will die with this error.
+pub(crate) fn child_struck(child: &ActorId, error: Error, fatal: Fatal) {
+    match DEBUGGER.get() {
+        Some(debugger) => debugger.service.serve_fatal(child, error, fatal),
+        None => fatal.release(),
+    }
+}
+
 /// An actor of the tree has ended and is reaped.
 pub(crate) fn actor_gone(aid: &ActorId) {
     if let Some(desk) = desk() {
@@ -84,10 +94,30 @@ pub(crate) fn shut() {
     nurseries::forget_holds();
 }
 
-/// The root is about to return: the terminal is as it was when this does.
-pub(crate) fn close() {
+/// The root runs, and nobody is below it yet. In debug mode the tree's output goes through its hands
+/// from now on.
+pub(crate) fn begin() {
+    if tractor_debug::is_armed()
+        && let Some(desk) = desk()
+    {
+        desk.take_output();
+        // Of a program that exits without us.
+        if let Err(error) = process::at_exit(|| close(Some(SHOWN_WITHIN))) {
+            log::warn!("what is printed last may be lost: {error}");
+        }
+    }
+}
+
+/// How long a terminal may take nothing that is to show what the tree printed, when the process does
+/// not return from its main.
+pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(1);
+
+/// The root is about to return, or to end: the terminal is as it was when this does, and shows all
+/// that was printed. If the user has stopped it, and for longer than `patience`, if there is a limit,
+/// what is left is lost.
+pub(crate) fn close(patience: Option<Duration>) {
     if let Some(desk) = desk() {
-        desk.close();
+        desk.close(patience);
     }
 }
 
@@ -96,25 +126,25 @@ pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
 }
 
-/// Waits until nobody here or below is at a prompt or waits for one: plain functions and threads
-/// may be, for which nothing else waits.
-pub(crate) async fn unheld() {
-    if let Some(debugger) = DEBUGGER.get() {
-        debugger.service.until_held(false).await;
-    }
-}
-
-/// Waits until so much time has passed, in one piece, in which nobody here or below was at a prompt
-/// or waited for one.
-pub(crate) async fn passed_unheld(time: Duration) {
+/// Does `work` within a time that does not pass while somebody at or below this actor has the
+/// terminal or waits for it; tells whether it was done.
+pub(crate) async fn within(time: Duration, work: impl Future<Output = ()>) -> bool {
     let Some(Debugger { service, .. }) = DEBUGGER.get() else {
-        return;
+        return scope::timeout(time, work).await.is_ok();
     };
+    let mut work = pin!(work);
+    let mut left = time;
     loop {
-        service.until_held(false).await;
-        let held_again = scope::timeout(time, service.until_held(true));
-        if held_again.await.is_err() {
-            return;
+        let released = pin!(service.until_held(false));
+        if let Either::Left(_) = select(work.as_mut(), released).await {
+            return true;
+        }
+        let begin = Instant::now();
+        let held = pin!(service.until_held(true));
+        match scope::timeout(left, select(work.as_mut(), held)).await {
+            Ok(Either::Left(_)) => return true,
+            Ok(Either::Right(_)) => left = left.saturating_sub(begin.elapsed()),
+            Err(_) => return false,
         }
     }
 }
@@ -147,8 +177,12 @@ where
 struct WholeTree(Arc<Tree>);
 
 impl tractor_debug::Tree for WholeTree {
-    fn draw(&self) -> String {
-        self.0.draw()
+    fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String {
+        self.0.draw(note)
+    }
+
+    fn look_at(&self, aid: &ActorId) -> Option<&'static str> {
+        self.0.look_at(aid)
     }
 
     fn kill(&self) {

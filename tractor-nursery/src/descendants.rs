@@ -51,14 +51,25 @@ impl Descendants {
         below
     }
 
-    /// Those that `aid` has started, each on a line of its own, with those below it further in.
-    pub(crate) fn draw_below(&self, aid: &ActorId, indent: usize, out: &mut String) {
+    /// Those that `aid` has started, each on a line of its own as `line` has it for actor and pid,
+    /// with those below it further in.
+    pub(crate) fn draw_below(
+        &self,
+        aid: &ActorId,
+        indent: usize,
+        line: &dyn Fn(&ActorId, u32) -> String,
+        out: &mut String,
+    ) {
         let children = self.by_id.iter().filter(|(_, of)| of.parent == *aid);
         for (child, Descendant { pid, .. }) in children {
-            let name = child.name();
-            out.push_str(&format!("{:indent$}{name} (pid {pid})\n", ""));
-            self.draw_below(child, indent + 2, out);
+            out.push_str(&format!("{:indent$}{}\n", "", line(child, *pid)));
+            self.draw_below(child, indent + 2, line, out);
         }
+    }
+
+    /// The process of `aid`, if it is below.
+    pub(crate) fn pid_of(&self, aid: &ActorId) -> Option<u32> {
+        self.by_id.get(aid).map(|of| of.pid)
     }
 }
 
@@ -74,9 +85,14 @@ mod tests {
             all.spawned(aid(child), 7, aid(parent));
         }
         let mut drawn = String::new();
-        all.draw_below(&aid("a"), 2, &mut drawn);
+        let line = |aid: &ActorId, pid| format!("{} (pid {pid})", aid.name());
+        all.draw_below(&aid("a"), 2, &line, &mut drawn);
         assert_eq!(drawn, "  b (pid 7)\n    c (pid 7)\n      d (pid 7)\n");
         assert_eq!(all.below(&aid("a")), [aid("b"), aid("c"), aid("d")]);
+        assert_eq!(
+            (all.pid_of(&aid("d")), all.pid_of(&aid("a"))),
+            (Some(7), None)
+        );
         all.gone(&aid("b"));
         assert_eq!(all.below(&aid("b")), [aid("c"), aid("d")]);
         assert_eq!(all.below(&aid("d")), []);

@@ -48,6 +48,7 @@ mod tree;
 // One child, and its way down.
 mod child;
 pub mod ladder;
+mod noted;
 
 // How processes come to be, and where their sockets are.
 mod entry;
@@ -61,14 +62,17 @@ pub mod root;
 mod runtime;
 mod signals;
 
-// What the debugger asks of it.
+// What the debugger asks of it, and what every actor tells of itself.
 mod debugger;
+mod dump;
+mod fatal;
 
 // Tests whose body is a root.
 mod testing;
 
 pub use child::Condition;
 pub use cluster::{open_actor_cluster, open_named_cluster};
+pub use dump::dump_tree;
 pub use nursery::{
     ChildStatistics, Nursery, NurseryStatistics, OnExit, open_nursery, open_nursery_with,
 };

@@ -14,6 +14,7 @@ use tractor_core::actor::Owner;
 use tractor_core::io::link::Link;
 use tractor_ipc::ActorId;
 
+use crate::child::Child;
 use crate::debugger;
 use crate::nursery::{Inner, NurseryStatistics};
 
@@ -84,9 +85,14 @@ pub(crate) fn holds_changed(child: &ActorId, count: u32) {
 
 /// No request for the terminal counts any more.
 pub(crate) fn forget_holds() {
-    for child in all().iter().flat_map(|inner| inner.children()) {
+    for child in children() {
         child.holds(0);
     }
+}
+
+/// Every child of this actor, by nursery.
+pub(crate) fn children() -> Vec<Arc<Child>> {
+    all().iter().flat_map(|inner| inner.children()).collect()
 }
 
 /// Kills every child.

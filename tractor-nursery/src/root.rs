@@ -1,12 +1,10 @@
 //! [`run`]: the root of a tree, from its first actor to the last one reaped.
 
 use std::io;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use tractor_core::actor::{AlreadyAnActor, Identity};
 use tractor_core::io as engine;
 use tractor_core::io::gather::Gathering;
@@ -147,6 +145,7 @@ impl Root {
                 .map_err(|error| refused(format!("listen: {error}")))?;
         }
         *sockets() = place;
+        debugger::begin();
         Ok(Self { actor, registrar })
     }
 
@@ -161,20 +160,18 @@ impl Root {
         rt::block_on(async {
             runtime::everybody_gone().await;
             // A function of ours that another actor called and that blocks must not keep us.
-            let ended = pin!(runtime::tasks_ended());
-            let late = pin!(debugger::passed_unheld(CANCEL_WITHIN));
-            if let Either::Right(_) = select(ended, late).await {
+            if !debugger::within(CANCEL_WITHIN, runtime::tasks_ended()).await {
                 log::warn!("the root leaves although not every call in it has ended");
             }
-            debugger::unheld().await;
             // Their clean-up may have started others.
             runtime::everybody_gone().await;
         });
         self.registrar.close();
         self.actor.stop_listening();
         drop(sockets().take());
-        debugger::close();
-        if let Some(signal) = signals::first() {
+        let signal = signals::first();
+        debugger::close(signal.map(|_| debugger::SHOWN_WITHIN));
+        if let Some(signal) = signal {
             signals::raise_again(signal);
         }
     }
@@ -196,6 +193,7 @@ pub(crate) fn end_by_force(signal: i32) {
         // Whoever is left dies with us. No task of the user's is polled here: it may block.
         let _ = futures::executor::block_on(gone);
         drop(sockets().take());
+        debugger::close(Some(debugger::SHOWN_WITHIN));
         signals::raise_again(signal);
     });
     if ending.is_err() {
@@ -210,6 +208,7 @@ fn begin(actor: &Actor, threads: usize) -> io::Result<()> {
     process::become_subreaper()?;
     engine::start_threads(threads)?;
     signals::listen()?;
+    signals::listen_as_root()?;
     log::debug!(
         "{} is the root of tree {}",
         actor.aid(),

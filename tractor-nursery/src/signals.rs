@@ -1,5 +1,7 @@
-//! SIGINT and SIGTERM in the root: they cancel the tree; again, with less time; again, they kill,
-//! the root as well.
+//! The signals that the runtime listens to.
+//!
+//! SIGINT and SIGTERM in the root cancel the tree; again, with less time; again, they kill, the
+//! root as well. SIGUSR1 in any actor has it tell what it is doing ([`dump`]).
 //!
 //! Actors never see the terminal's Ctrl-C: each is in a process group of its own and has no
 //! terminal.
@@ -11,13 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::portal::CANCEL_WITHIN;
 use tractor_core::process::marks;
 use tractor_core::{CancelReason, Cancellation, current_actor};
 
-use crate::{debugger, nurseries, root};
+use crate::{debugger, dump, nurseries, root};
 
 /// How much time the tree has after the second signal.
 const SECOND_WITHIN: Duration = Duration::from_millis(500);
@@ -27,27 +29,46 @@ static FIRST: AtomicI32 = AtomicI32::new(0);
 /// How many came.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// Begins to listen to signals.
+/// Begins to listen to the signals that end a tree, in the root.
 ///
 /// # Errors
 ///
 /// Those of `sigaction(2)`. A handler for SIGINT that the program has set with the same library
 /// already is an error too.
-pub(crate) fn listen() -> io::Result<()> {
+pub(crate) fn listen_as_root() -> io::Result<()> {
     ctrlc::set_handler(|| received(SIGINT)).map_err(io::Error::other)?;
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(SIGTERM, writer)?;
-    engine::watch(Arc::new(Terminations(reader))).map(drop)
+    on(SIGTERM, |count| (0..count).for_each(|_| received(SIGTERM)))
 }
 
-/// Marks this process as an actor, also for when it is dead; see [`marks::SIGNAL`].
+/// Begins to listen to the signals that every actor listens to.
+///
+/// # Errors
+///
+/// Those of `sigaction(2)`.
+pub(crate) fn listen() -> io::Result<()> {
+    // However many have come, one answer tells what there is to tell.
+    on(SIGUSR1, |_count| dump::begin())
+}
+
+/// Has `received` called with how many have come, on a runtime thread, whenever some have.
+fn on(signal: i32, received: fn(usize)) -> io::Result<()> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal, writer)?;
+    engine::watch(Arc::new(Arrivals { reader, received })).map(drop)
+}
+
+/// Marks this process as an actor, also for when it is dead; see [`marks::SIGNAL`]. From here on
+/// SIGUSR1, which can be answered only later, does not end it.
 ///
 /// # Errors
 ///
 /// Those of `sigaction(2)`.
 pub(crate) fn mark() -> io::Result<()> {
-    signal_hook::flag::register(marks::SIGNAL, Arc::new(AtomicBool::new(false))).map(drop)
+    for signal in [marks::SIGNAL, SIGUSR1] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
 }
 
 /// The first signal that came, if one did.
@@ -86,20 +107,23 @@ fn received(signal: i32) {
     }
 }
 
-/// Where SIGTERM arrives as a byte.
-struct Terminations(UnixStream);
+/// Where each signal of one kind arrives as a byte.
+struct Arrivals {
+    reader: UnixStream,
+    received: fn(usize),
+}
 
-impl Source for Terminations {
+impl Source for Arrivals {
     fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.reader.as_fd()
     }
 
     fn ready(self: Arc<Self>) -> Watch {
         let mut bytes = [0; 16];
-        match (&self.0).read(&mut bytes) {
+        match (&self.reader).read(&mut bytes) {
             Ok(0) => Watch::End,
             Ok(count) => {
-                (0..count).for_each(|_| received(SIGTERM));
+                (self.received)(count);
                 Watch::Keep
             }
             Err(_) => Watch::Keep,

@@ -40,6 +40,8 @@ pub(crate) struct ActorSpec {
     /// Whether its standard output is to go where its standard error goes; until then it goes
     /// nowhere, because a test harness writes to it first.
     pub(crate) output_to_stderr: bool,
+    /// Where it tells of fatal signals, if it is in debug mode: a descriptor of its parent.
+    pub(crate) fatal_pipe: Option<i32>,
 }
 
 /// The payload of a `Ready` frame: the child serves calls.

@@ -290,6 +290,10 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
         .map_err(|error| error.to_string())?;
     vars.insert_own(runtime_vars::IS_ROOT, &false)
         .map_err(|error| error.to_string())?;
+    let is_debugged = vars
+        .get::<bool>(runtime_vars::DEBUG_MODE)
+        .map_err(|error| error.to_string())?
+        .unwrap_or_default();
     let inherits_output = matches!(options.stdout, StdioSpec::Inherit);
     let output_to_stderr = crate::entry::is_noisy() && inherits_output;
     if output_to_stderr {
@@ -310,6 +314,7 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
         exposed: options.exposed.take(),
         limits: runtime().map_err(|error| error.to_string())?.limits,
         output_to_stderr,
+        fatal_pipe: is_debugged.then(crate::fatal::pipe).flatten(),
     })
 }
 

@@ -20,10 +20,9 @@ use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal, current_actor}
 use tractor_discovery::{Entry, Registrar};
 use tractor_ipc::{ActorId, codec};
 
-use crate::debugger;
 use crate::descendants::Descendants;
-use crate::place;
 use crate::strays::Strays;
+use crate::{debugger, dump, place};
 
 /// What is reported up the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +50,8 @@ pub(crate) enum Report {
 enum Request {
     /// Tell when none of these is there any more.
     AwaitGone(Vec<ActorId>),
+    /// Tell on standard error what everybody is doing.
+    Dump,
 }
 
 /// Births and deaths below this actor.
@@ -118,14 +119,37 @@ impl Tree {
         );
     }
 
-    /// Everybody, each on a line of its own, below who started it.
-    pub(crate) fn draw(&self) -> String {
+    /// Has the root, and everybody below it, tell what it is doing.
+    pub(crate) fn ask_for_dump(actor: &Actor) {
+        let request = codec::encode(&Request::Dump).expect("a number always encodes");
+        actor.ask_root_then(ServiceId::TREE, "a dump of the tree", &request, |answer| {
+            if let Err(error) = answer {
+                log::warn!("no dump of the tree: {error}");
+            }
+        });
+    }
+
+    /// Everybody, each on a line of its own, below who started it: name, pid, what the process
+    /// does, and what `note` has to say.
+    pub(crate) fn draw(&self, note: &dyn Fn(&ActorId) -> Option<String>) -> String {
         let Ok(actor) = current_actor() else {
             return String::new();
         };
-        let mut drawn = format!("{} (pid {})\n", actor.name(), std::process::id());
-        self.lock().below.draw_below(actor.aid(), 2, &mut drawn);
+        let line = |aid: &ActorId, pid: u32| {
+            let note = note(aid).map(|note| format!(", {note}"));
+            let (name, doing) = (aid.name(), what_it_does(pid));
+            format!("{name} (pid {pid}) {doing}{}", note.unwrap_or_default())
+        };
+        let mut drawn = line(actor.aid(), std::process::id()) + "\n";
+        let state = self.lock();
+        state.below.draw_below(actor.aid(), 2, &line, &mut drawn);
         drawn
+    }
+
+    /// What the process of an actor below does, if there is one.
+    pub(crate) fn look_at(&self, aid: &ActorId) -> Option<&'static str> {
+        let pid = self.lock().below.pid_of(aid)?;
+        Some(what_it_does(pid))
     }
 
     /// Whether nobody is below; otherwise `waker` is woken when that may have changed.
@@ -303,6 +327,18 @@ impl Tree {
     }
 }
 
+/// What a process does, by the system's letter for it.
+fn what_it_does(pid: u32) -> &'static str {
+    let state = Process::open(pid).ok().and_then(|process| process.state());
+    match state {
+        Some('T') => "is stopped",
+        Some('t') => "is stopped by a debugger",
+        Some('D') => "waits for a device",
+        Some('Z' | 'X') | None => "has exited",
+        Some(_) => "is running",
+    }
+}
+
 /// ESRCH.
 const NO_SUCH_PROCESS: i32 = 3;
 /// How long the root waits when it has no descriptor for a process that it has to watch.
@@ -324,6 +360,10 @@ impl Service for TreeService {
                 } else {
                     state.waiting.push((who, responder));
                 }
+            }
+            Ok(Request::Dump) => {
+                dump::begin();
+                responder.answer(&[]);
             }
             Err(reason) => responder.fail(Ending::Refused(Refusal::BadArguments(reason))),
         }

@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stands" => standing::stands(&args)?,
         "tidies" => standing::tidies()?,
         "waits" => standing::waits()?,
+        "dumps" => standing::dumps()?,
         "looks" => standing::looks()?,
         "nowhere" => lacking::nowhere(&args)?,
         "mute" => lacking::mute(&args)?,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tractor::{Options, find_actor, open_nursery, query_actor};
 
-use crate::calls::{block, idle, pid};
+use crate::calls::{block, block_thread, idle, pid};
 use crate::say;
 
 /// Three levels, a leaf of each branch with its thread asleep. Says who is there, then waits.
@@ -126,6 +126,33 @@ pub(crate) fn waits() -> tractor::Result<()> {
         })
         .await
     })
+}
+
+/// Three levels, of which the lowest has the tree told, and blocks its thread then.
+pub(crate) fn dumps() -> tractor::Result<()> {
+    tractor::run(Options::default(), async || {
+        open_nursery(async |nursery| {
+            let branch = nursery.start_actor("branch").await?;
+            branch.run(have_leaf_dump()).await
+        })
+        .await
+    })
+}
+
+#[tractor::rpc]
+async fn have_leaf_dump() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let leaf = nursery.start_actor("leaf").await?;
+        leaf.run(dump_and_block()).await
+    })
+    .await
+}
+
+#[tractor::rpc]
+async fn dump_and_block() -> tractor::Result<()> {
+    tractor::dump_tree()?;
+    block_thread(600_000);
+    Ok(())
 }
 
 /// Starts an actor `same`, says its pid and whom it finds under that name, until it is killed.

@@ -13,6 +13,7 @@ use tractor_ipc::{ActorId, CloseReason, FrameDecoder, Kind, PayloadTooLong, Sock
 use super::engine;
 use super::items::Appended;
 use super::look::LookScore;
+use super::noted;
 use super::poller::Interest;
 use super::token::ReadToken;
 use super::write::{WriteQueue, Written};
@@ -114,6 +115,8 @@ pub struct LinkStatistics {
     pub bytes_queued: usize,
     /// Calls to the peer that await an answer.
     pub calls: usize,
+    /// What these call, the longest wait first.
+    pub calls_in_flight: Vec<String>,
     /// Tasks that the peer started here.
     pub tasks: usize,
 }
@@ -208,6 +211,7 @@ impl Link {
         corked: bool,
     ) -> Result<(), PayloadTooLong> {
         self.count_out(payload.len())?;
+        noted::sent(self, kind, id);
         self.heed(self.writer.send(&self.socket, (kind, id), payload, corked));
         Ok(())
     }
@@ -221,6 +225,7 @@ impl Link {
         corked: bool,
     ) -> Result<(), PayloadTooLong> {
         self.count_out(payload.len())?;
+        noted::sent(self, kind, id);
         self.heed(
             self.writer
                 .send_owned(&self.socket, (kind, id), payload, corked),
@@ -367,7 +372,8 @@ impl Link {
     /// Fails all calls that await an answer, and all later ones.
     pub fn lose_calls(&self, error: Error) {
         let lost = self.calls().lose(error.clone());
-        for slot in lost {
+        for (id, slot) in lost {
+            noted::call_over(self, id);
             slot.fill(crate::calls::Reply::Lost(error.clone()));
         }
         let pongs = std::mem::take(&mut *self.pongs());
@@ -401,11 +407,16 @@ impl Link {
     }
 
     pub(crate) fn enter_call(&self, id: u64, slot: Arc<Slot>) -> Result<(), Error> {
-        self.calls().insert(id, slot)
+        noted::call(self, id, slot.what());
+        self.calls()
+            .insert(id, slot)
+            .inspect_err(|_| noted::call_over(self, id))
     }
 
     pub(crate) fn leave_call(&self, id: u64) -> Option<Arc<Slot>> {
-        self.calls().remove(id)
+        let slot = self.calls().remove(id)?;
+        noted::call_over(self, id);
+        Some(slot)
     }
 
     /// Counts a call that somebody waits for, until its answer is taken.
@@ -482,13 +493,15 @@ impl Link {
 
     /// The link in numbers; `None` before the peer proved itself.
     pub fn statistics(&self) -> Option<LinkStatistics> {
+        let calls_in_flight = self.calls().in_flight();
         Some(LinkStatistics {
             peer: self.peer()?.clone(),
             age: self.traffic.opened.elapsed(),
             bytes_in: self.traffic.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.traffic.bytes_out.load(Ordering::Relaxed),
             bytes_queued: self.writer.queued_bytes(),
-            calls: self.calls().len(),
+            calls: calls_in_flight.len(),
+            calls_in_flight,
             tasks: self.tasks().len(),
         })
     }

@@ -23,6 +23,7 @@ pub(super) fn is_kept(name: &OsStr) -> bool {
     name == "LD_LIBRARY_PATH"
         || name.as_encoded_bytes().starts_with(b"RUSTDOC_")
         || crate::fault::VARIABLES.iter().any(|kept| name == *kept)
+        || crate::journal::VARIABLES.iter().any(|kept| name == *kept)
 }
 
 /// The pid that a mark holds, written exactly as we write it.

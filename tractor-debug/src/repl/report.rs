@@ -69,8 +69,8 @@ pub(super) fn error(error: Option<&Error>, member: Option<usize>) -> String {
     }
 }
 
-/// `tasks`.
-pub(super) fn tasks(tasks: &[TaskLine]) -> String {
+/// The calls of others that run in an actor, as `tasks` shows them.
+pub fn tasks(tasks: &[TaskLine]) -> String {
     if tasks.is_empty() {
         return "No calls of other actors run in this one.".to_owned();
     }

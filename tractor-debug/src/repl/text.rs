@@ -99,7 +99,7 @@ pub(super) fn short_type(full: &str) -> String {
 }
 
 /// A time that has passed, in the two units that matter.
-pub(super) fn age(age: Duration) -> String {
+pub fn age(age: Duration) -> String {
     let seconds = age.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0..10) => format!("{:.3} s", age.as_secs_f64()),

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_getfl, flock, fstat, major, makedev, minor};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{self as sys, Pid};
@@ -21,14 +23,16 @@ use super::NoTerminal;
 #[derive(Debug)]
 pub(super) struct Device {
     fd: OwnedFd,
-    _lock: Option<OwnedFd>,
-    saved: Termios,
+    /// How it gets its settings back, once prompts may change them.
+    saved: Option<Termios>,
     ours: Pid,
+    /// The process group that was given the foreground.
+    lent: Option<Pid>,
     unwritten: VecDeque<u8>,
 }
 
 impl Device {
-    /// Takes the terminal, if standard input and error are one and no other tree has it.
+    /// Opens the terminal, if standard input and error are one.
     pub(super) fn open() -> Result<Self, NoTerminal> {
         if !isatty(stdio::stdin()) {
             return Err(NoTerminal::StandardInput);
@@ -36,18 +40,21 @@ impl Device {
         if !isatty(stdio::stderr()) {
             return Err(NoTerminal::StandardError);
         }
-        let lock = lock()?;
         // A description of our own does not block when the user has stopped the output, and
         // nobody whose standard input this is has to bear that.
         let fd = describe(OFlags::NONBLOCK)?;
-        let saved = tcgetattr(&fd)?;
         Ok(Self {
             fd,
-            _lock: lock,
-            saved,
+            saved: None,
             ours: sys::getpgrp(),
+            lent: None,
             unwritten: VecDeque::new(),
         })
+    }
+
+    /// From now on it is ours to change, and these are the settings that it gets back.
+    pub(super) fn claimed(&mut self, saved: Termios) {
+        self.saved = Some(saved);
     }
 
     /// A descriptor for the editor, which blocks.
@@ -56,11 +63,25 @@ impl Device {
     }
 
     /// Writes a text as soon as the terminal takes it.
-    pub(super) fn put(&mut self, text: &str) {
+    pub(super) fn put(&mut self, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
         if self.unwritten.len() + text.len() <= UNWRITTEN_BYTES_MAX {
-            self.unwritten.extend(text.as_bytes());
+            self.unwritten.extend(text);
         }
         self.flush();
+    }
+
+    /// Writes everything that waits, for as long as the terminal takes something every now and then.
+    pub(super) fn finish(&mut self, patience: Option<Duration>) {
+        let patience = patience.and_then(|it| Timespec::try_from(it).ok());
+        while !self.flush() {
+            let mut fds = [PollFd::new(&self.fd, PollFlags::OUT)];
+            match poll(&mut fds, patience.as_ref()) {
+                Ok(0) => return,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     /// Writes what the terminal takes now, and tells whether that is all.
@@ -83,20 +104,48 @@ impl Device {
         !self.unwritten.is_empty()
     }
 
+    /// Whether so much waits that others have to.
+    pub(super) fn is_behind(&self) -> bool {
+        self.unwritten.len() >= UNWRITTEN_BYTES_BEHIND
+    }
+
     /// Puts the settings and the foreground back, unless a shell has sent us to the background.
     pub(super) fn restore(&self) {
+        let Some(saved) = &self.saved else { return };
         self.set(|| {
-            match tcsetpgrp(&self.fd, self.ours) {
-                // Without job control there are settings all the same.
-                Ok(()) | Err(Errno::NOTTY) => {}
-                Err(error) => return Err(error),
-            }
-            tcsetattr(&self.fd, OptionalActions::Now, &self.saved)
+            self.set_foreground(self.ours)?;
+            tcsetattr(&self.fd, OptionalActions::Now, saved)
         });
+    }
+
+    /// From now on this process group may have the foreground, and `None` of them may.
+    pub(super) fn lend(&mut self, group: Option<u32>) {
+        self.lent = group.and_then(|group| Pid::from_raw(group.try_into().ok()?));
+    }
+
+    /// Gives the foreground to this process group, unless somebody else has it. Tells whether.
+    pub(super) fn give(&self, group: u32) -> bool {
+        let group = group.try_into().ok().and_then(Pid::from_raw);
+        let (true, Some(group)) = (self.is_ours(), group) else {
+            return false;
+        };
+        self.set(|| self.set_foreground(group));
+        true
+    }
+
+    fn set_foreground(&self, group: Pid) -> Result<(), Errno> {
+        match tcsetpgrp(&self.fd, group) {
+            // Without job control nobody has it.
+            Ok(()) | Err(Errno::NOTTY) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Discards what was typed and not read.
     pub(super) fn discard_input(&self) {
+        if self.saved.is_none() {
+            return;
+        }
         self.set(|| tcflush(&self.fd, QueueSelector::IFlush));
     }
 
@@ -121,11 +170,18 @@ impl Device {
         }
     }
 
-    /// Whether the foreground is ours, or that of a process group that has died there.
+    /// Whether nobody is at its other end any more.
+    pub(super) fn has_hung_up(&self) -> bool {
+        matches!(tcgetattr(&self.fd), Err(Errno::IO))
+    }
+
+    /// Whether the foreground is ours, was given by us, or is that of a process group that has died
+    /// there.
     fn is_ours(&self) -> bool {
         match tcgetpgrp(&self.fd) {
             Ok(front) => {
-                front == self.ours || sys::test_kill_process_group(front) == Err(Errno::SRCH)
+                let is_known = front == self.ours || Some(front) == self.lent;
+                is_known || sys::test_kill_process_group(front) == Err(Errno::SRCH)
             }
             // Without job control nobody can take it.
             Err(_) => true,
@@ -153,19 +209,29 @@ fn describe(flags: OFlags) -> Result<OwnedFd, Errno> {
     })
 }
 
-/// Locks the terminal's device against other trees, if it can be opened for that.
-fn lock() -> Result<Option<OwnedFd>, NoTerminal> {
-    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let device = device_path();
-    // What we were given is no use here: whoever gave it would have the lock too, and keep it.
-    let Some(file) = device.and_then(|path| rustix::fs::open(path, flags, Mode::empty()).ok())
-    else {
-        return Ok(None);
-    };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Err(NoTerminal::Taken),
-        Err(error) => Err(error.into()),
+/// The terminal against other trees, as long as standard error still leads to it.
+#[derive(Debug)]
+pub(super) struct Claim(Option<OwnedFd>);
+
+impl Claim {
+    /// Opens the terminal's device for a lock, if that can be done.
+    pub(super) fn open() -> Self {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        // What we were given is no use here: whoever gave it would have the lock too, and keep it.
+        let file = device_path().and_then(|path| rustix::fs::open(path, flags, Mode::empty()).ok());
+        Self(file)
+    }
+
+    /// Locks it until this is dropped, and gives the settings that it has to get back.
+    pub(super) fn take(&self) -> Result<Termios, NoTerminal> {
+        if let Some(file) = &self.0 {
+            match flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Err(NoTerminal::Taken),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(tcgetattr(stdio::stdin())?)
     }
 }
 
@@ -202,6 +268,9 @@ impl From<Errno> for NoTerminal {
         Self::System(error.into())
     }
 }
+
+/// What may wait before nobody else's output is taken any more.
+const UNWRITTEN_BYTES_BEHIND: usize = 64 << 10;
 
 /// What may wait while the user has stopped the output; more is lost.
 const UNWRITTEN_BYTES_MAX: usize = 8 << 20;

@@ -3,17 +3,27 @@
 //! It does one thing after the other and waits only here, for a command, for the editor, and for a
 //! terminal that takes no more output.
 
+// Giving the terminal away for a while.
+mod lending;
+// What the tree prints, between the other things that it does.
+mod pump;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::termios::Termios;
 
+use self::lending::Lent;
+pub(super) use self::lending::PendingLoan;
 use super::device::Device;
+use super::output::Output;
 use super::remote::Editor;
 use super::{Read, Settings};
 use crate::editor::END_OF_EDITING;
@@ -23,11 +33,15 @@ use crate::lock::Lease;
 /// What the thread is asked to do.
 pub(super) enum Command {
     Read(PendingRead),
+    Lend(PendingLoan),
     Show(Lease, String),
     Reclaim(Lease, Box<dyn FnOnce() + Send>),
     Say(String),
     Interrupted,
-    Close,
+    /// The terminal is ours to change; these are its settings.
+    Claimed(Termios),
+    /// What is left is shown, for as long as the terminal takes something within this time.
+    Close(Option<Duration>),
 }
 
 /// A read that is asked for.
@@ -41,10 +55,14 @@ pub(super) struct PendingRead {
 
 impl PendingRead {
     fn end(self, how: Read) {
-        // A callback that panics must not take the terminal along.
-        if catch_unwind(AssertUnwindSafe(|| (self.done)(how))).is_err() {
-            log::error!("a callback of the terminal panicked");
-        }
+        tell(|| (self.done)(how));
+    }
+}
+
+/// Calls back. A callback that panics must not take the terminal along.
+fn tell(callback: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        log::error!("a callback of the terminal panicked");
     }
 }
 
@@ -52,11 +70,13 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Read(_) => "Read",
+            Self::Lend(_) => "Lend",
             Self::Show(..) => "Show",
             Self::Reclaim(..) => "Reclaim",
             Self::Say(_) => "Say",
             Self::Interrupted => "Interrupted",
-            Self::Close => "Close",
+            Self::Claimed(_) => "Claimed",
+            Self::Close(_) => "Close",
         })
     }
 }
@@ -79,6 +99,8 @@ impl Wake {
 /// The terminal, the reads, and the editor of the one in progress.
 pub(super) struct Owner {
     device: Device,
+    /// What the tree prints, if it comes this way.
+    output: Option<Output>,
     settings: Settings,
     commands: Receiver<Command>,
     wake: Arc<Wake>,
@@ -86,6 +108,8 @@ pub(super) struct Owner {
     /// The read in progress; its editor is there.
     active: Option<(u64, PendingRead)>,
     editor: Option<Editor>,
+    /// Who has the terminal instead of an editor.
+    lent: Option<Lent>,
     /// The newest lease that is over.
     over: Lease,
     /// What the editor has been told to show and has not shown.
@@ -99,18 +123,21 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn new(
         device: Device,
+        output: Option<Output>,
         settings: Settings,
         commands: Receiver<Command>,
         wake: Arc<Wake>,
     ) -> Self {
         Self {
             device,
+            output,
             settings,
             commands,
             wake,
             waiting: VecDeque::new(),
             active: None,
             editor: None,
+            lent: None,
             over: Lease(0),
             unsaid: VecDeque::new(),
             unsaid_bytes: 0,
@@ -123,14 +150,17 @@ impl Owner {
         loop {
             self.wait();
             while let Ok(command) = self.commands.try_recv() {
-                if matches!(command, Command::Close) {
-                    return self.close();
+                if let Command::Close(patience) = command {
+                    return self.close(patience);
                 }
                 self.obey(command);
             }
             self.hear();
+            self.look_after_loan();
+            self.pump();
             let is_written = self.device.flush();
-            if is_written && self.active.is_none() {
+            let is_free = self.active.is_none() && self.lent.is_none();
+            if is_written && is_free && self.is_settled() {
                 self.begin_next();
             }
         }
@@ -145,10 +175,23 @@ impl Owner {
             events.set(PollFlags::OUT, editor.has_unsent());
             fds.push(PollFd::new(editor, events));
         }
+        if let Some(lent) = &self.lent {
+            fds.push(PollFd::new(lent, PollFlags::IN));
+        }
         if self.device.has_unwritten() {
             fds.push(PollFd::new(&self.device, PollFlags::OUT));
         }
-        match poll(&mut fds, None) {
+        let mut limit = self.lent.as_ref().map(|_| lending::LOOK_EVERY);
+        if let Some(output) = &self.output {
+            fds.push(PollFd::new(output.pty.resized(), PollFlags::IN));
+            if self.takes_output() {
+                fds.push(PollFd::new(&output.pty, PollFlags::IN));
+            }
+            let patience = output.patience(Instant::now());
+            limit = limit.into_iter().chain(patience).min();
+        }
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut fds, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => log::error!("the terminal's thread cannot wait: {error}"),
         }
@@ -158,27 +201,35 @@ impl Owner {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Read(read) if read.lease <= self.over => read.end(Read::Revoked),
-            Command::Read(read) => self.waiting.push_back(read),
+            Command::Read(read) => {
+                self.waiting.push_back(read);
+                if let Some(output) = &mut self.output {
+                    output.prompt_comes();
+                }
+            }
+            Command::Lend(loan) => self.lend(loan),
             Command::Show(lease, _) if lease <= self.over => {}
             Command::Show(_, text) => self.show(&text),
             Command::Reclaim(lease, done) => {
                 self.reclaim(lease);
-                if catch_unwind(AssertUnwindSafe(done)).is_err() {
-                    log::error!("a callback of the terminal panicked");
-                }
+                tell(done);
             }
-            Command::Say(line) => self.say(line),
+            Command::Say(line) => match &mut self.output {
+                Some(output) => output.keep_aside(line),
+                None => self.say(line),
+            },
+            Command::Claimed(settings) => self.device.claimed(settings),
             Command::Interrupted => {
                 if let (Some(_), Some(editor)) = (&self.active, &mut self.editor) {
                     send(editor, &Order::Interrupted);
                 }
             }
-            Command::Close => {}
+            Command::Close(_) => {}
         }
     }
 
     fn show(&mut self, text: &str) {
-        if self.active.is_none() {
+        if self.active.is_none() && self.lent.is_none() {
             return self.device.put(text);
         }
         for line in text.lines() {
@@ -197,18 +248,21 @@ impl Owner {
             self.lost += 1;
             return;
         }
-        let Some(editor) = self.editor.as_mut().filter(|_| self.active.is_some()) else {
-            return self.device.put(&(line + "\n"));
-        };
+        let editor = self.editor.as_mut().filter(|_| self.active.is_some());
+        if editor.is_none() && self.lent.is_none() {
+            return self.device.put(line + "\n");
+        }
         self.numbers += 1;
         let number = self.numbers;
-        send(
-            editor,
-            &Order::Say {
-                number,
-                line: line.clone(),
-            },
-        );
+        if let Some(editor) = editor {
+            send(
+                editor,
+                &Order::Say {
+                    number,
+                    line: line.clone(),
+                },
+            );
+        }
         self.unsaid_bytes += line.len();
         self.unsaid.push_back((number, line));
     }
@@ -270,7 +324,7 @@ impl Owner {
         };
         if !read.text.is_empty() {
             let text = std::mem::take(&mut read.text);
-            self.device.put(&text);
+            self.device.put(text);
             if !self.device.flush() {
                 return;
             }
@@ -282,6 +336,10 @@ impl Owner {
         let Some(read) = self.waiting.pop_front() else {
             return;
         };
+        if self.device.has_hung_up() {
+            // An editor would end at once, and the next one too.
+            return self.give_up(read, Read::EndOfInput);
+        }
         // Whoever had the terminal before may have left it in any state.
         self.device.restore();
         if self.editor.is_none() {
@@ -289,7 +347,7 @@ impl Owner {
                 Ok(editor) => self.editor = Some(editor),
                 Err(error) => {
                     log::warn!("the line editor cannot be started: {error}");
-                    return self.give_up(read);
+                    return self.give_up(read, Read::EditorLost);
                 }
             }
         }
@@ -307,8 +365,8 @@ impl Owner {
         self.active = Some((self.numbers, read));
     }
 
-    fn give_up(&self, read: PendingRead) {
-        read.end(Read::EditorLost);
+    fn give_up(&self, read: PendingRead, how: Read) {
+        read.end(how);
         // There may be another one that waits.
         self.wake.ring();
     }
@@ -316,11 +374,12 @@ impl Owner {
     fn reclaim(&mut self, lease: Lease) {
         self.over = self.over.max(lease);
         let over = self.over;
-        if self
-            .editor
-            .as_ref()
-            .is_some_and(|editor| editor.lease() <= over)
-        {
+        self.revoke_loan();
+        let is_over = |editor: &Editor| editor.lease() <= over;
+        if self.editor.as_ref().is_some_and(is_over) {
+            self.let_editor_show();
+        }
+        if self.editor.as_ref().is_some_and(is_over) {
             self.end_editor();
         } else if self.editor.is_none() {
             self.device.restore();
@@ -350,15 +409,21 @@ impl Owner {
         if self.active.is_some() {
             self.device.put(END_OF_EDITING);
         }
+        self.show_unsaid();
+    }
+
+    /// Shows what nobody else does any more.
+    fn show_unsaid(&mut self) {
         self.unsaid_bytes = 0;
         for (_, line) in std::mem::take(&mut self.unsaid) {
-            self.device.put(&(line + "\n"));
+            self.device.put(line + "\n");
         }
     }
 
-    fn close(mut self) {
+    fn close(mut self, patience: Option<Duration>) {
         self.reclaim(Lease(u64::MAX));
-        self.device.flush();
+        self.drain(patience);
+        self.device.finish(patience);
     }
 }
 

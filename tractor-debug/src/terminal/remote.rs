@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use tractor_core::process::{Process, Program, SpawnSpec, StdioSpec, spawn_blocking};
+use tractor_core::process::{ExitStatus, Process, Program, SpawnSpec, StdioSpec, spawn_blocking};
 
 use super::Settings;
 use super::device::Device;
@@ -116,17 +116,7 @@ impl Editor {
 
     /// Kills it and waits until it is gone, so that it touches the terminal no more.
     pub(super) fn end(self) {
-        let pid = self.process.pid();
-        let ended = self
-            .process
-            .signal(tractor_core::process::Signal::Kill)
-            .and_then(|()| self.process.wait_exited(Some(KILLED_WITHIN)))
-            .and_then(|exited| Ok(exited && self.process.try_reap()?.is_some()));
-        match ended {
-            Ok(true) => {}
-            Ok(false) => log::warn!("the line editor, process {pid}, does not end by SIGKILL"),
-            Err(error) => log::warn!("the line editor, process {pid}, cannot be ended: {error}"),
-        }
+        end(&self.process, "the line editor");
     }
 }
 
@@ -134,6 +124,21 @@ impl AsFd for Editor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.link.as_fd()
     }
+}
+
+/// Kills a process, with its group if it leads one, waits until it is gone, and gives its status.
+pub(super) fn end(process: &Process, name: &str) -> Option<ExitStatus> {
+    let pid = process.pid();
+    let ended = process
+        .kill_group()
+        .and_then(|()| process.wait_exited(Some(KILLED_WITHIN)))
+        .and_then(|exited| if exited { process.try_reap() } else { Ok(None) });
+    match ended {
+        Ok(Some(status)) => return Some(status),
+        Ok(None) => log::warn!("{name}, process {pid}, does not end by SIGKILL"),
+        Err(error) => log::warn!("{name}, process {pid}, cannot be ended: {error}"),
+    }
+    None
 }
 
 /// It takes about a millisecond, unless the system is inside a call that it cannot interrupt.

@@ -1,5 +1,5 @@
 //! Linux: descriptors of processes, the parent death signal, /proc, and the crate's only `unsafe`
-//! code, which is one ioctl that no crate wraps.
+//! code, which is one ioctl and one function of the C library that no crate wraps.
 
 use std::fs;
 use std::io;
@@ -100,6 +100,19 @@ pub(in crate::process) fn die() -> ! {
 /// Makes us the parent of our orphaned descendants.
 pub(in crate::process) fn become_subreaper() -> io::Result<()> {
     Ok(sys::set_child_subreaper(Some(sys::getpid()))?)
+}
+
+/// Has the C library call this when the process exits by its own will.
+pub(in crate::process) fn at_exit(last: extern "C" fn()) -> io::Result<()> {
+    // SAFETY: this is how the C library declares it. It keeps the function, which is there as long
+    // as the process, and calls it once, from a thread of this process that may run any code.
+    unsafe extern "C" {
+        safe fn atexit(last: extern "C" fn()) -> i32;
+    }
+    match atexit(last) {
+        0 => Ok(()),
+        _ => Err(io::ErrorKind::OutOfMemory.into()),
+    }
 }
 
 /// Who made descriptor 0, if it is a connected Unix stream socket.
