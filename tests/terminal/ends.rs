@@ -9,13 +9,13 @@ use tractor_core::process::Signal;
 
 use crate::queueing::pid_of;
 use crate::screen::Screen;
+use crate::shortage::wrap;
 use crate::support::{is_alive, signal};
 
 /// D09, D31, D32, D34: the root has cancelled what is at a prompt two levels down. No ladder
 /// reaches it until the prompt is left, however long that takes, and then it ends.
 #[rstest]
 #[case::in_async_code("async_pause_two_levels_down", false)]
-#[case::in_a_plain_function("plain_pause_two_levels_down", false)]
 #[case::in_a_blocked_executor("pause_two_levels_down", false)]
 #[case::interrupted("pause_two_levels_down", true)]
 fn a_prompt_outlives_the_ladders_of_all_above_it(#[case] program: &str, #[case] interrupts: bool) {
@@ -56,6 +56,20 @@ fn when_the_root_is_killed_nobody_stays_at_a_prompt(#[case] program: &str) {
     screen.prompt_after(&["Paused actor"]);
     screen.signal(Own::SIGKILL);
     assert_eq!(screen.end().signal(), Some(Own::SIGKILL));
+}
+
+/// A terminal that hangs up, of a root that ignores the signal for that, ends the prompt.
+#[test]
+fn when_the_terminal_hangs_up_the_root_goes_on() {
+    let mut screen = Screen::with("root_actor_breakpoint", |command, _| {
+        // Another terminal in between, which can be taken away.
+        let script = "trap '' HUP; exec script --quiet --command \"$*\" /dev/null";
+        wrap(command, script);
+    })
+    .without_history();
+    screen.prompt_after(&["Paused actor 'root'"]);
+    screen.signal(Own::SIGKILL);
+    screen.until_gone();
 }
 
 /// D20: whatever becomes of the line editor, the prompt comes again.

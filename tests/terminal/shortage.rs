@@ -109,7 +109,7 @@ fn a_full_disk_for_standard_error_ends_nobody() {
 }
 
 /// Has a shell do something before it becomes the program.
-fn wrap(command: &mut Command, script: &str) {
+pub(crate) fn wrap(command: &mut Command, script: &str) {
     let inner = std::mem::replace(command, support::command("sh"));
     command
         .args(["-c", script, "sh"])

@@ -112,23 +112,6 @@ fn per_actor_debug(#[case] interrupts: bool) {
     assert!(!ended.tail.contains("Crashed actor"), "{ended:?}");
 }
 
-/// Each panic has its prompt, and then the process ends as it would without: what the language
-/// says about that is no third one.
-#[rstest]
-#[case::plain(false)]
-#[case::interrupted(true)]
-fn panic_while_panicking(#[case] interrupts: bool) {
-    let mut screen = Screen::of("panic_while_panicking").interrupted(interrupts);
-    for panic in ["the first panic", "the second panic"] {
-        screen.prompt_after(&["Crashed actor 'child'", panic]);
-        screen.line("c");
-    }
-    let last = screen.prompt_after(&["Crashed actor 'root'", "'child'", "signal 6"]);
-    assert!(!last.contains("Crashed actor 'child'"), "{last}");
-    screen.line("c");
-    assert_eq!(screen.end().code(), Some(1));
-}
-
 /// Nobody asks for a prompt, and nobody waits for one.
 #[test]
 fn debug_mode_hang() {

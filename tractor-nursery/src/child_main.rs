@@ -156,7 +156,6 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
         let cleaned = debugger::within(within, async {
             runtime::everybody_gone().await;
             runtime::tasks_ended().await;
-            debugger::unheld().await;
         });
         if !cleaned.await {
             log::warn!("the actor leaves although not everything in it has ended");

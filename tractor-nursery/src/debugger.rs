@@ -140,14 +140,6 @@ pub(crate) fn interrupted() -> bool {
     desk().is_some_and(|desk| desk.interrupted())
 }
 
-/// Waits until nobody here or below is at a prompt or waits for one: plain functions and threads
-/// may be, for which nothing else waits.
-pub(crate) async fn unheld() {
-    if let Some(debugger) = DEBUGGER.get() {
-        debugger.service.until_held(false).await;
-    }
-}
-
 /// Does `work` within a time that does not pass while somebody at or below this actor has the
 /// terminal or waits for it; tells whether it was done.
 pub(crate) async fn within(time: Duration, work: impl Future<Output = ()>) -> bool {

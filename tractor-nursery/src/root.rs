@@ -164,7 +164,6 @@ impl Root {
             if !debugger::within(CANCEL_WITHIN, runtime::tasks_ended()).await {
                 log::warn!("the root leaves although not every call in it has ended");
             }
-            debugger::unheld().await;
             // Their clean-up may have started others.
             runtime::everybody_gone().await;
         });

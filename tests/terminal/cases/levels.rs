@@ -1,21 +1,10 @@
 //! A prompt two levels below a root that has enough.
 
-use serde::{Deserialize, Serialize};
 use tractor::prelude::*;
 
 use super::moment;
 
-/// What kind of code pauses.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-enum Code {
-    /// It waits.
-    Async,
-    /// It blocks the executor, and would then wait for ever.
-    Blocking,
-    /// It has a thread of its own.
-    Plain,
-}
-
+/// If it is blocking it has the executor to itself; afterwards it would wait for ever.
 #[tractor::rpc]
 async fn leaf(is_blocking: bool) {
     if is_blocking {
@@ -28,27 +17,17 @@ async fn leaf(is_blocking: bool) {
 }
 
 #[tractor::rpc]
-fn plain_leaf() {
-    tractor::breakpoint_sync!("the leaf");
-    println!("the leaf goes on");
-}
-
-#[tractor::rpc]
-async fn middle(code: Code) -> tractor::Result<()> {
+async fn middle(is_blocking: bool) -> tractor::Result<()> {
     open_nursery(async |nursery| {
-        match code {
-            Code::Async => drop(nursery.run_in_actor("leaf", leaf(false)).await?),
-            Code::Blocking => drop(nursery.run_in_actor("leaf", leaf(true)).await?),
-            Code::Plain => drop(nursery.run_in_actor("leaf", plain_leaf()).await?),
-        }
+        nursery.run_in_actor("leaf", leaf(is_blocking)).await?;
         Ok(())
     })
     .await
 }
 
-async fn two_levels_down(code: Code) -> tractor::Result<()> {
+async fn two_levels_down(is_blocking: bool) -> tractor::Result<()> {
     open_nursery(async |nursery| {
-        nursery.run_in_actor("middle", middle(code)).await?;
+        nursery.run_in_actor("middle", middle(is_blocking)).await?;
         moment("cancel").await;
         nursery.cancel();
         println!("the root has cancelled");
@@ -59,15 +38,10 @@ async fn two_levels_down(code: Code) -> tractor::Result<()> {
 
 #[tractor::main(debug_mode)]
 pub(crate) async fn async_pause_two_levels_down() -> tractor::Result<()> {
-    two_levels_down(Code::Async).await
+    two_levels_down(false).await
 }
 
 #[tractor::main(debug_mode)]
 pub(crate) async fn pause_two_levels_down() -> tractor::Result<()> {
-    two_levels_down(Code::Blocking).await
-}
-
-#[tractor::main(debug_mode)]
-pub(crate) async fn plain_pause_two_levels_down() -> tractor::Result<()> {
-    two_levels_down(Code::Plain).await
+    two_levels_down(true).await
 }

@@ -4,7 +4,6 @@
 
 mod closing;
 mod levels;
-mod panicking;
 mod sharing;
 
 use crate::debugging::moments::moment;
@@ -24,12 +23,7 @@ pub(crate) const PROGRAMS: &[(&str, Main)] = &[
         "async_pause_two_levels_down",
         levels::async_pause_two_levels_down,
     ),
-    (
-        "plain_pause_two_levels_down",
-        levels::plain_pause_two_levels_down,
-    ),
     ("pause_two_levels_down", levels::pause_two_levels_down),
-    ("panic_while_panicking", panicking::panic_while_panicking),
     (
         "pause_after_the_end_has_begun",
         closing::pause_after_the_end_has_begun,

@@ -184,6 +184,11 @@ impl Device {
         }
     }
 
+    /// Whether nobody is at its other end any more.
+    pub(super) fn has_hung_up(&self) -> bool {
+        matches!(tcgetattr(&self.fd), Err(Errno::IO))
+    }
+
     /// Whether the foreground is ours, was given by us, or is that of a process group that has died
     /// there.
     pub(super) fn is_ours(&self) -> bool {

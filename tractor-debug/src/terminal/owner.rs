@@ -370,6 +370,10 @@ impl Owner {
         let Some(read) = self.waiting.pop_front() else {
             return;
         };
+        if self.device.has_hung_up() {
+            // An editor would end at once, and the next one too.
+            return self.give_up(read, Read::EndOfInput);
+        }
         // Whoever had the terminal before may have left it in any state.
         self.device.restore();
         if self.editor.is_none() {
@@ -377,7 +381,7 @@ impl Owner {
                 Ok(editor) => self.editor = Some(editor),
                 Err(error) => {
                     log::warn!("the line editor cannot be started: {error}");
-                    return self.give_up(read);
+                    return self.give_up(read, Read::EditorLost);
                 }
             }
         }
@@ -395,8 +399,8 @@ impl Owner {
         self.active = Some((self.numbers, read));
     }
 
-    fn give_up(&self, read: PendingRead) {
-        read.end(Read::EditorLost);
+    fn give_up(&self, read: PendingRead, how: Read) {
+        read.end(how);
         // There may be another one that waits.
         self.wake.ring();
     }
