@@ -10,11 +10,12 @@ use crate::screen::Screen;
 fn a_child_that_hangs_is_shown_and_ends_with_the_tree() {
     let mut screen = Screen::of("shield_hang_in_sub");
     screen.text("shows what everybody does");
-    // It is there when the root waits for its result.
+    // Until it is an actor it is not asked.
     loop {
         screen.signal(Signal::SIGUSR1);
         screen.text("=== what 'root' (pid ");
-        if screen.text("=== end of 'root'").contains("'hanging'") {
+        screen.text("=== end of 'root'");
+        if screen.text("\n").contains("; asking 'hanging'") {
             break;
         }
     }
