@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use rustix::io::Errno;
@@ -44,23 +44,32 @@ pub fn dump_tree() -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells what this actor is doing, then has its children tell the same. One that is under way is
-/// enough.
+/// Tells what this actor is doing, then has its children tell the same. Whoever asks while that is
+/// under way has it told once more afterwards.
 pub(crate) fn begin() {
-    static UNDER_WAY: AtomicBool = AtomicBool::new(false);
-    if UNDER_WAY.swap(true, Ordering::SeqCst) {
+    let Ok(actor) = current_actor() else { return };
+    if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
         return;
     }
-    let Ok(actor) = current_actor() else { return };
     // On a thread of its own, because standard error may take nothing.
     let telling = thread::Builder::new().name("tractor-dump".to_owned());
-    let telling = telling.spawn(move || {
-        tell(actor);
-        UNDER_WAY.store(false, Ordering::SeqCst);
-    });
-    if let Err(error) = telling {
-        UNDER_WAY.store(false, Ordering::SeqCst);
+    if let Err(error) = telling.spawn(|| tell_all_who_asked(actor)) {
+        ASKED.store(0, Ordering::SeqCst);
         log::warn!("no dump: {error}");
+    }
+}
+
+/// How often it was asked for since the telling began, 0 while nobody tells.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
+fn tell_all_who_asked(actor: &Actor) {
+    loop {
+        let asked = ASKED.load(Ordering::SeqCst);
+        tell(actor);
+        let over = ASKED.compare_exchange(asked, 0, Ordering::SeqCst, Ordering::SeqCst);
+        if over.is_ok() {
+            return;
+        }
     }
 }
 
