@@ -25,7 +25,8 @@ fn walk(seed: u64) {
     let mut chance = Chance::new(seed);
     let mut command = program("programs");
     command.args(["walks_with_prompts", &seed.to_string()]);
-    let mut screen = Screen::start(command, scratch());
+    // What is typed where no prompt is has no history.
+    let mut screen = Screen::start(command, scratch()).without_history();
     screen.text("walking as ");
     let root = screen.text("\n").trim().parse();
     let mut user = User {
