@@ -42,8 +42,15 @@ pub fn strays(tree: &str) -> io::Result<Vec<Stray>> {
 }
 
 fn look(pid: u32, us: u32, tree: &str) -> Option<Stray> {
-    let stat = os::Stat::of(pid).filter(|stat| stat.ppid == us)?;
-    is_stray(pid, &stat, us, tree).then(|| Stray {
+    let own = || os::Stat::of(pid).filter(|stat| stat.ppid == us);
+    let mut stat = own()?;
+    let mut is_ours = is_stray(pid, &stat, us, tree);
+    if !is_ours && stat.state != 'Z' {
+        // Its environment went with it, if it has ended since it was looked at.
+        stat = own().filter(|stat| stat.state == 'Z')?;
+        is_ours = is_stray(pid, &stat, us, tree);
+    }
+    is_ours.then(|| Stray {
         pid,
         is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
     })
