@@ -116,19 +116,17 @@ impl Fatal {
     }
 
     fn decode(bytes: &[u8; MESSAGE_BYTES]) -> Option<Self> {
-        let four = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-        let (low, high) = (u32::from_ne_bytes(four(20)), u32::from_ne_bytes(four(24)));
-        let halves = if cfg!(target_endian = "little") {
-            (low, high)
-        } else {
-            (high, low)
-        };
-        (four(0) == MARK).then(|| Self {
-            pid: u32::from_ne_bytes(four(4)),
-            thread: u32::from_ne_bytes(four(8)),
-            signal: i32::from_ne_bytes(four(12)),
-            code: i32::from_ne_bytes(four(16)),
-            address: u64::from(halves.0) | u64::from(halves.1) << 32,
+        let rest = bytes.strip_prefix(&MARK)?;
+        let (pid, rest) = rest.split_first_chunk()?;
+        let (thread, rest) = rest.split_first_chunk()?;
+        let (signal, rest) = rest.split_first_chunk()?;
+        let (code, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            pid: u32::from_ne_bytes(*pid),
+            thread: u32::from_ne_bytes(*thread),
+            signal: i32::from_ne_bytes(*signal),
+            code: i32::from_ne_bytes(*code),
+            address: u64::from_ne_bytes(rest.try_into().ok()?),
         })
     }
 

@@ -2,7 +2,6 @@
 //! children, whatever its user code does.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -75,18 +74,19 @@ fn tell_all_who_asked(actor: &Actor) {
 
 fn tell(actor: &Actor) {
     let name = actor.name();
-    let children = nurseries::children();
-    let (asked, others): (Vec<_>, Vec<_>) = children.iter().partition(|it| answers(it).is_ok());
     let mut text = format!("=== what '{name}' (pid {}) is doing\n", std::process::id());
     describe_actor(&actor.statistics(), &mut text);
     for nursery in nurseries::statistics() {
         describe_nursery(&nursery, &mut text);
     }
-    for child in others {
-        if let Err(reason) = answers(child) {
+    let mut asked = nurseries::children();
+    asked.retain(|child| match silence_of(child) {
+        None => true,
+        Some(reason) => {
             let _ = writeln!(text, "'{}' is not asked: {reason}", child.aid.name());
+            false
         }
-    }
+    });
     let names: Vec<_> = asked
         .iter()
         .map(|child| format!("'{}'", child.aid.name()))
@@ -99,15 +99,15 @@ fn tell(actor: &Actor) {
     asked.iter().for_each(|child| child.ask_for_dump());
 }
 
-/// Whether a child would answer, or else why not.
-fn answers(child: &Arc<Child>) -> Result<(), &'static str> {
+/// Why a child would not answer, if it would not.
+fn silence_of(child: &Child) -> Option<&'static str> {
     match child.process_state() {
         // The signal would end it.
-        _ if !child.has_become_actor() => Err("it is starting"),
-        None | Some('Z' | 'X') => Err("it has exited"),
-        Some('T') => Err("it is stopped (SIGSTOP); SIGCONT has it go on"),
-        Some('t') => Err("a debugger has stopped it"),
-        Some(_) => Ok(()),
+        _ if !child.has_become_actor() => Some("it is starting"),
+        None | Some('Z' | 'X') => Some("it has exited"),
+        Some('T') => Some("it is stopped (SIGSTOP); SIGCONT has it go on"),
+        Some('t') => Some("a debugger has stopped it"),
+        Some(_) => None,
     }
 }
 

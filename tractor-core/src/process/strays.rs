@@ -83,11 +83,5 @@ fn is_stray(pid: u32, stat: &os::Stat, us: u32, tree: &str) -> bool {
 
 /// Whether it catches the signal that actors catch.
 fn is_marked(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let caught = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigCgt:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Signal 1 is the lowest bit.
-    caught.is_some_and(|mask| mask >> (marks::SIGNAL - 1) & 1 == 1)
+    os::is_caught(pid, marks::SIGNAL)
 }

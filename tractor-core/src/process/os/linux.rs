@@ -134,13 +134,23 @@ pub(in crate::process) fn stop() -> io::Result<()> {
 
 /// Whether this process ignores the signal, as `nohup` has it do.
 pub(in crate::process) fn is_ignored(signal: Signal) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_in_mask(std::process::id(), "SigIgn:", raw_signal(signal).as_raw())
+}
+
+/// Whether the process, which may be dead, catches the signal of this number.
+pub(in crate::process) fn is_caught(pid: u32, signal: i32) -> bool {
+    is_in_mask(pid, "SigCgt:", signal)
+}
+
+/// Whether a signal is in one of the masks that the kernel shows of a process.
+fn is_in_mask(pid: u32, mask: &str, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status
         .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .find_map(|line| line.strip_prefix(mask))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let bit = raw_signal(signal).as_raw() - 1;
-    mask.is_some_and(|mask| mask >> bit & 1 == 1)
+    // Signal 1 is the lowest bit.
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Whether the process is in our process group.
