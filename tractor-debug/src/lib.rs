@@ -74,6 +74,7 @@ mod this_actor;
 pub mod fatal;
 
 // The real debugger instead of a prompt: what it is told, and that there is something to see.
+mod attendance;
 mod hand_over;
 mod native;
 

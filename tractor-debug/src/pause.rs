@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::thread;
 
 use futures::future::{BoxFuture, FutureExt};
 use tractor_core::crash::{self, CrashWatch, DebuggerQuit, Running};
@@ -19,8 +18,9 @@ use crate::crash_handler::take_awaited;
 use crate::fatal;
 use crate::hand_over::Stack;
 use crate::options;
+use crate::repl::show_place;
 use crate::scene::{Capture, Place, Scene, Why};
-use crate::session::{Verdict, converse, converse_blocking};
+use crate::session::{Verdict, converse, converse_blocking, spawn};
 use crate::skips;
 
 /// Whether this actor is in debug mode.
@@ -188,10 +188,7 @@ fn is_cancelled() -> bool {
 
 fn where_is(scene: &Scene) -> String {
     let place = scene.place.as_ref();
-    place.map_or_else(
-        || "a breakpoint".to_owned(),
-        |place| format!("{}:{}", place.file, place.line),
-    )
+    place.map_or_else(|| "a breakpoint".to_owned(), show_place)
 }
 
 /// What `breakpoint_sync!` expands to.
@@ -273,13 +270,12 @@ impl CrashWatch for Watch {
         scene.error = Some(error.clone());
         let stack = Stack::of_this_thread();
         // Off this thread: a panic of anything here would end the process.
-        let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
         let look = move || {
             if is_awaited || options::wants(&error) {
                 converse_blocking(scene, stack, true);
             }
         };
-        match prompt.spawn(look) {
+        match spawn(look) {
             // What became of it is told there.
             Ok(prompt) => drop(prompt.join()),
             Err(error) => log::error!("no prompt for a panic: {error}"),

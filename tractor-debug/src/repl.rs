@@ -45,6 +45,7 @@ use view::{Stage, View};
 
 pub use report::tasks as show_tasks;
 pub use text::age as show_age;
+pub(crate) use view::show_place;
 pub use world::{LinkLine, Skip, TaskLine, World};
 
 /// The longest line that is read as a command, in characters. Nobody types more; what is pasted

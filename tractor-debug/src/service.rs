@@ -4,7 +4,6 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::thread;
 
 use tractor_core::io::link::Link;
 use tractor_core::services::{self, Responder, Service, ServiceId};
@@ -19,7 +18,7 @@ use crate::lock::Event;
 use crate::message::{Ask, Report};
 use crate::planted::planted;
 use crate::scene::{Scene, Why};
-use crate::session::{Party, converse_for};
+use crate::session::{Party, converse_for, spawn};
 
 /// Told how many requests there are below a child whenever that changes.
 type OnHold = Box<dyn Fn(&ActorId, u32) + Send + Sync>;
@@ -77,8 +76,7 @@ impl DebugService {
             error: Some(error),
             backtrace: None,
         };
-        let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
-        let prompt = prompt.spawn(move || {
+        let prompt = spawn(move || {
             converse_for(party, scene);
             fatal.release();
         });

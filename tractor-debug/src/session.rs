@@ -4,25 +4,25 @@
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
 use std::fmt::Arguments;
+use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
 
-use futures::StreamExt;
-use futures::channel::{mpsc, oneshot};
+use futures::channel::oneshot;
 use futures::executor::block_on;
-use futures::future::{AbortHandle, Either, abortable, select};
+use futures::future::{AbortHandle, abortable};
 use tractor_core::services::ServiceId;
 use tractor_core::{Actor, Error, current_actor, journal, logging, scope};
 use tractor_ipc::codec;
 
-use crate::hand_over::{Return, Stack, block_in_poll, hand_over};
+use crate::attendance::{Attendant, attend};
+use crate::hand_over::{Return, Stack, hand_over};
 use crate::local;
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::options::{self, Guard, Reentry};
 use crate::planted::planted;
-use crate::repl::{NativeKind, Repl, Skip, Step, World};
+use crate::repl::{NativeKind, Repl, Skip, Step, World, show_place};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
 use crate::skips;
@@ -56,16 +56,15 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
         Err(verdict) => return verdict,
     };
     let mut party = Party::here(stack, entered);
-    let (asks, asked) = mpsc::unbounded();
-    party.attendant = (stack == Stack::Polled).then_some(asks);
+    let (attendant, asked) = Attendant::new();
+    party.attendant = (stack == Stack::Polled).then_some(attendant);
     let ((begin, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
     let (talk, abort) = abortable(async move {
         let verdict = talk(party, scene, shielded, begin).await;
         // Whoever waited for it is cancelled, if nobody does.
         let _ = end.send(verdict);
     });
-    let thread = thread::Builder::new().name("tractor-prompt".to_owned());
-    if let Err(error) = thread.spawn(move || block_on(talk)) {
+    if let Err(error) = spawn(move || block_on(talk)) {
         log::error!("no prompt: {error}");
         return Verdict::Continue;
     }
@@ -95,34 +94,20 @@ pub(crate) fn converse_for(party: Party, scene: Scene) {
     block_on(talk(party, scene, true, oneshot::channel().0));
 }
 
+/// Begins a thread for a prompt.
+pub(crate) fn spawn<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
+    prompt.spawn(run)
+}
+
 /// Ends a conversation that nobody waits for any more.
 struct WithdrawnOnDrop(AbortHandle);
 
 impl Drop for WithdrawnOnDrop {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Waits for the end of a conversation, inside the poll of the paused task, which is what native
-/// debuggers look at.
-async fn attend(
-    mut ended: oneshot::Receiver<Verdict>,
-    mut asked: mpsc::UnboundedReceiver<Attendance>,
-) -> Verdict {
-    loop {
-        match select(ended, asked.next()).await {
-            Either::Left((verdict, _)) => return verdict.unwrap_or(Verdict::Continue),
-            Either::Right((None, ended)) => return ended.await.unwrap_or(Verdict::Continue),
-            Either::Right((Some(attendance), rest)) => {
-                ended = rest;
-                if attendance.serve().await {
-                    // A step has ended the pause: it is to end in this very poll.
-                    let verdict = block_in_poll(&mut ended);
-                    return verdict.unwrap_or(Verdict::Continue);
-                }
-            }
-        }
     }
 }
 
@@ -155,15 +140,15 @@ async fn talk(party: Party, scene: Scene, shielded: bool, begin: oneshot::Sender
 
 /// Whose prompt it is.
 pub(crate) struct Party {
-    pub(crate) voice: Voice,
+    voice: Voice,
     /// What can be asked of it.
-    pub(crate) world: Box<dyn World + Send + Sync>,
+    world: Box<dyn World + Send + Sync>,
     /// What a native debugger looks at.
-    pub(crate) stack: Stack,
+    stack: Stack,
     /// Of a prompt of this actor's own.
     entered: Option<Entered>,
     /// Who is inside the poll of what is paused, if that is not this conversation itself.
-    attendant: Option<mpsc::UnboundedSender<Attendance>>,
+    attendant: Option<Attendant>,
 }
 
 impl Party {
@@ -176,9 +161,7 @@ impl Party {
             attendant: None,
         }
     }
-}
 
-impl Party {
     /// A child, of which this actor speaks in its stead.
     pub(crate) fn for_child(
         voice: Voice,
@@ -234,7 +217,7 @@ fn summary(repl: &Repl) -> String {
         Why::Crash => "a crash",
     };
     match &scene.place {
-        Some(place) => format!("{why} at {}:{}", place.file, place.line),
+        Some(place) => format!("{why} at {}", show_place(place)),
         None => why.to_owned(),
     }
 }
@@ -280,7 +263,7 @@ struct Turn {
     stack: Stack,
     claim: Claim,
     lease: Lease,
-    attendant: Option<mpsc::UnboundedSender<Attendance>>,
+    attendant: Option<Attendant>,
     _entered: Option<Entered>,
 }
 
@@ -410,31 +393,19 @@ impl Turn {
 
     /// Has a native debugger look at what is paused.
     async fn native(&self, kind: NativeKind, scene: &Scene) -> Return {
-        let Some(attendant) = &self.attendant else {
-            return hand_over(self.actor, self.lease, kind, scene, self.stack).await;
-        };
-        let ((begin, begun), (reply, replied)) = (oneshot::channel(), oneshot::channel());
-        let attendance = Attendance {
-            actor: self.actor,
-            lease: self.lease,
-            kind,
-            scene: scene.clone(),
-            begin,
-            reply,
-        };
-        // Who is gone does not begin.
-        let _ = attendant.unbounded_send(attendance);
-        match scope::timeout(ATTENDED_WITHIN, begun).await {
-            Ok(Ok(())) => replied.await.unwrap_or_else(|_| told("The task is gone.")),
-            Ok(Err(_)) => told("The task is gone."),
-            Err(_) => told("The thread of the task is busy: there is no frame to be seen."),
+        match &self.attendant {
+            Some(attendant) => {
+                attendant
+                    .hand_over(self.actor, self.lease, kind, scene)
+                    .await
+            }
+            None => hand_over(self.actor, self.lease, kind, scene, self.stack).await,
         }
     }
 
     /// Keeps the terminal until this is over, while the task goes on.
     fn keep_until<T>(self, over: impl Future<Output = T> + Send + 'static) {
-        let keeper = thread::Builder::new().name("tractor-prompt".to_owned());
-        let kept = keeper.spawn(move || {
+        let kept = spawn(move || {
             block_on(over);
             drop(self);
         });
@@ -443,40 +414,6 @@ impl Turn {
         }
     }
 }
-
-/// What is shown instead of a native debugger.
-fn told(text: &str) -> Return {
-    Return::Left(Ok(Answer::Text(format!("{text}\n"))))
-}
-
-/// The wish that a native debugger looks at a paused task, which its own poll has to fulfil.
-struct Attendance {
-    actor: &'static Actor,
-    lease: Lease,
-    kind: NativeKind,
-    scene: Scene,
-    begin: oneshot::Sender<()>,
-    reply: oneshot::Sender<Return>,
-}
-
-impl Attendance {
-    /// Stands still for it. Tells whether the pause is over.
-    async fn serve(self) -> bool {
-        if self.begin.send(()).is_err() {
-            // It came too late.
-            return false;
-        }
-        let (actor, lease) = (self.actor, self.lease);
-        let back = hand_over(actor, lease, self.kind, &self.scene, Stack::Polled).await;
-        let is_over = matches!(back, Return::Released(_));
-        // Who asked waits for it.
-        let _ = self.reply.send(back);
-        is_over
-    }
-}
-
-/// For how long a paused task is waited for that has to stand still in its own poll.
-const ATTENDED_WITHIN: Duration = Duration::from_secs(2);
 
 fn text_of(answer: Result<Answer, Error>) -> String {
     match answer {

@@ -269,7 +269,7 @@ impl View {
 }
 
 /// `FILE:LINE`.
-pub(super) fn show_place(place: &Place) -> String {
+pub(crate) fn show_place(place: &Place) -> String {
     format!("{}:{}", one_line(&place.file, 200), place.line)
 }
 
