@@ -39,6 +39,17 @@ async fn block_executor() -> tractor::Result<()> {
     Ok(())
 }
 
+/// Has so many answers one after the other that it reads its link itself, and blocks in the poll
+/// in which it has read the last one.
+#[tractor::rpc]
+async fn block_after_answers() -> tractor::Result<()> {
+    let root = get_root().await?;
+    for _ in 0..200 {
+        root.run(who()).await?;
+    }
+    block_executor().await
+}
+
 /// A plain function that tells the root, and then blocks a thread for such.
 #[tractor::rpc]
 fn block_plainly() -> tractor::Result<()> {
@@ -155,6 +166,11 @@ async fn check_answers<E: tractor::Failure>(call: Call<(), E>, blocked: impl Fut
 #[tractor::test]
 async fn a_blocked_actor_answers_its_runtimes_questions() {
     check_answers(block_executor(), wait_for("worker blocked")).await;
+}
+
+#[tractor::test]
+async fn an_actor_that_blocks_where_it_has_read_its_link_itself_answers() {
+    check_answers(block_after_answers(), wait_for("worker blocked")).await;
 }
 
 #[tractor::test]

@@ -280,7 +280,7 @@ impl RpcTask {
     /// Drops what is held of the user's. A destructor that panics ends there.
     fn discard(&self) {
         let held = std::mem::replace(&mut *self.held(), Held::Nothing);
-        let dropped = self.surround(|| panics::catch(|| drop(held)));
+        let dropped = gather::during(|| self.surround(|| panics::catch(|| drop(held))));
         if let Err(Ending::Panicked { message, location }) = dropped {
             log::error!(
                 "a destructor of {} panicked at {}: {message}",
@@ -346,7 +346,8 @@ impl RpcTask {
     fn poll_body(self: &Arc<Self>) -> Option<Answer> {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
-        let polled = self.surround(|| panics::catch(|| self.poll_held(&mut cx)));
+        let poll = || panics::catch(|| self.poll_held(&mut cx));
+        let polled = gather::during(|| self.surround(poll));
         let (result, seen) = match polled {
             Ok(Poll::Pending) => return None,
             Ok(Poll::Ready(result)) => (result, false),
@@ -437,6 +438,7 @@ impl RpcTask {
             return self.answer(Err(self.cancelled_error()), false);
         }
         let task = self.clone();
+        // What it sends is not gathered: it may run for long.
         rt::spawn_blocking(move || {
             let (result, leaving) = task.surround(|| {
                 let (result, seen) = match panics::catch(function) {
@@ -490,7 +492,7 @@ impl RpcTask {
             }
         }
         let _restore = Restore(CURRENT.replace(Some((self.number, self.export))));
-        gather::during(|| self.scope.enter_poll(f))
+        self.scope.enter_poll(f)
     }
 
     /// Whether it is cancelled and nothing shields it.

@@ -29,8 +29,9 @@ pub(crate) mod role;
 mod serve;
 // Who sees to it that somebody leads.
 pub(crate) mod monitor;
-// A waiter reads.
+// A waiter reads, and the link is not watched meanwhile.
 pub(crate) mod looking;
+mod rest;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;

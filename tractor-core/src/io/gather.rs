@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::engine;
 use super::link::Link;
+use super::{engine, rest};
 use crate::rt;
 
 thread_local! {
@@ -21,7 +21,7 @@ thread_local! {
     static GATHERED: RefCell<Option<Vec<Arc<Link>>>> = const { RefCell::new(None) };
 }
 
-/// Runs `poll` and sends what it gathered.
+/// Runs `poll`, sends what it gathered, and has the link watched that it let rest.
 pub(crate) fn during<R>(poll: impl FnOnce() -> R) -> R {
     /// Also when a panic passes, and never twice.
     struct Send(Option<Vec<Arc<Link>>>);
@@ -36,6 +36,7 @@ pub(crate) fn during<R>(poll: impl FnOnce() -> R) -> R {
         }
     }
     let _send = Send(GATHERED.with_borrow_mut(|current| current.replace(Vec::new())));
+    let _rest = rest::Poll::begin();
     poll()
 }
 

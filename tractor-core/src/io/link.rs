@@ -13,10 +13,11 @@ use tractor_ipc::{ActorId, CloseReason, FrameDecoder, Kind, PayloadTooLong, Sock
 use super::engine;
 use super::items::Appended;
 use super::look::LookScore;
-use super::noted;
 use super::poller::Interest;
+use super::rest::Rest;
 use super::token::ReadToken;
 use super::write::{WriteQueue, Written};
+use super::{noted, rest};
 use crate::calls::{CallTable, Slot};
 use crate::dialog::{Dialog, DialogTable};
 use crate::error::Error;
@@ -67,6 +68,7 @@ pub struct Link {
     writer: WriteQueue,
     interest: Mutex<Interest>,
     pub(crate) look: LookScore,
+    pub(super) rest: Rest,
     pub(crate) calls: Mutex<CallTable>,
     pub(crate) tasks: Mutex<TaskTable<Arc<RpcTask>>>,
     dialogs: Mutex<DialogTable>,
@@ -143,6 +145,7 @@ impl Link {
             writer: WriteQueue::default(),
             interest: Mutex::new(Interest::READ),
             look: LookScore::new(),
+            rest: Rest::default(),
             calls: Mutex::default(),
             tasks: Mutex::default(),
             dialogs: Mutex::default(),
@@ -342,6 +345,7 @@ impl Link {
         if self.unplan_flush() {
             engine().monitor.flush_made();
         }
+        rest::end(self);
         // It fails only if the peer knows already.
         let _ = self.socket.shutdown_write();
         let tasks = self.tasks().close();

@@ -18,7 +18,7 @@ use super::link::Link;
 use super::look::LookScore;
 use super::role::is_leader;
 use super::serve::{self, release_and_arm};
-use super::{Engine, engine, gather};
+use super::{Engine, engine, gather, rest};
 use crate::actor_loop::{self, Next};
 
 /// How long a waiter looks. It must exceed what a wake-up costs, or looking never pays.
@@ -76,9 +76,12 @@ pub(crate) fn look(link: &Arc<Link>, score: &LookScore, done: impl FnMut() -> bo
         decoder: Some(decoder),
         woke: false,
         lost: false,
-        disarmed: false,
+        disarmed: rest::end(link),
+        rests: false,
     };
     let end = look.run(window, done);
+    // Who found something here is likely to look again soon.
+    look.rests = end == End::Hit;
     drop(look);
     match end {
         End::Hit => score.hit(),
@@ -96,7 +99,10 @@ struct Look<'a> {
     woke: bool,
     /// The link is at its end, or its peer broke the rules.
     lost: bool,
+    /// The link is not watched.
     disarmed: bool,
+    /// It need not be when this look is over.
+    rests: bool,
 }
 
 impl Drop for Look<'_> {
@@ -105,7 +111,9 @@ impl Drop for Look<'_> {
         if let Some(decoder) = self.decoder.take() {
             release_and_arm(self.link, decoder);
         }
-        if self.disarmed {
+        if self.disarmed && self.rests {
+            rest::begin(self.link);
+        } else if self.disarmed {
             self.link.watch(|interest| interest.readable = true);
         }
         if self.lost || self.link.is_ending() {

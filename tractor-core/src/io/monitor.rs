@@ -3,11 +3,11 @@
 //! It sleeps as long as nothing happens, so that an idle actor makes no wake-up at all.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::{Engine, Job, engine, role};
+use super::{Engine, Job, engine, rest, role};
 
 /// How long user code may hold up the leader: between one and two of these. Half of it costs
 /// tail latency, because a preempted leader looks like a blocked one.
@@ -23,6 +23,8 @@ pub(crate) struct Monitor {
     awake: AtomicBool,
     /// Links with a planned flush, for which the monitor is the backstop.
     planned: AtomicUsize,
+    /// Links that rest. One is counted a moment before or after its rest begins or ends.
+    resting: AtomicIsize,
     thread: OnceLock<Thread>,
     /// Whether the thread was started, or is being started.
     starting: AtomicBool,
@@ -68,6 +70,22 @@ impl Monitor {
     pub(crate) fn flush_made(&self) {
         self.planned.fetch_sub(1, Ordering::SeqCst);
     }
+
+    /// A link rests; the monitor has it watched if nobody else does.
+    pub(crate) fn rest_began(&self) {
+        self.resting.fetch_add(1, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// It does not any more.
+    pub(crate) fn rest_ended(&self) {
+        self.resting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether there is something for which the monitor is the backstop.
+    fn is_needed(&self) -> bool {
+        self.planned.load(Ordering::SeqCst) > 0 || self.resting.load(Ordering::SeqCst) > 0
+    }
 }
 
 fn run(engine: &'static Engine) {
@@ -97,9 +115,10 @@ fn watch(engine: &'static Engine) {
             // Without a spare nothing is polled inline, so the leader cannot be held up.
             log::warn!("start another I/O thread: {error}");
         }
-        let pending = engine.monitor.planned.load(Ordering::SeqCst) > 0;
+        let pending = engine.monitor.is_needed();
         if pending || !overdue.is_empty() {
             overdue = flush_overdue(engine, &overdue);
+            rest::tick(engine.links());
         }
         quiet = if now == before && !in_user_code && !pending {
             quiet + 1
@@ -111,7 +130,7 @@ fn watch(engine: &'static Engine) {
     engine.monitor.awake.store(false, Ordering::SeqCst);
     // Whoever entered user code just before found the monitor awake and did not wake it.
     let now = engine.lead.observe();
-    if now != before || now.0 & 1 == 1 || engine.monitor.planned.load(Ordering::SeqCst) > 0 {
+    if now != before || now.0 & 1 == 1 || engine.monitor.is_needed() {
         engine.monitor.awake.store(true, Ordering::SeqCst);
     }
 }
