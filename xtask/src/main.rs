@@ -35,13 +35,16 @@ The commands of the project: cargo xtask COMMAND
                      --strict      a missed target is a failure too
   record SVG         draws a session with the debugger, as docs/session.svg has it
   test-deadlocks [--scenario ID] [--seed N] [--iterations N] [--budget 60s]
-                 [--patience 25s] [--planted BUG] [--model-only] [--json FILE]
+                 [--jobs N] [--release] [--patience 25s] [--planted BUG] [--model-only]
+                 [--json FILE]
                      walks models of the lock and the ladders, and tortures real trees
                      --scenario ID  only this one (T07, F53 for random walks, D for all of
                                     the terminal), and no models
                      --seed N       this seed, once, or the first of several
                      --iterations N so many seeds each, instead of a time
                      --budget 2m    for how long real trees are tortured (default 60s)
+                     --jobs N       so many runs at a time on all cores, and as many on one
+                     --release      real trees of an optimized build
                      --patience 25s after what silence a run counts as a hang
                      --planted BUG  in the trees, to see it found: loss-releases-nothing,
                                     ladder-forgets-waiters, cancel-waits-for-the-terminal

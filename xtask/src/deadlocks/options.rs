@@ -1,5 +1,6 @@
 //! What stands behind the command's name.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +18,10 @@ pub(super) struct Options {
     pub(super) budget: Duration,
     /// How long nothing may be heard of a run.
     pub(super) patience: Duration,
+    /// How many runs are made at a time, on all cores and on one each.
+    pub(super) jobs: u64,
+    /// Whether the trees are built with optimizations.
+    pub(super) is_optimized: bool,
     /// A bug that is planted in the trees, to see that it is found.
     pub(super) planted: Option<String>,
     pub(super) model_only: bool,
@@ -32,6 +37,8 @@ impl Default for Options {
             iterations: None,
             budget: Duration::from_secs(60),
             patience: Duration::from_secs(25),
+            jobs: 1,
+            is_optimized: false,
             planted: None,
             model_only: false,
             json: None,
@@ -60,6 +67,11 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
                 has_budget = true;
             }
             "--patience" => options.patience = seconds(value()?)?,
+            "--jobs" => {
+                let jobs: NonZeroU64 = value()?.parse().context("--jobs needs a number")?;
+                options.jobs = jobs.get();
+            }
+            "--release" => options.is_optimized = true,
             "--planted" => options.planted = Some(value()?.to_owned()),
             "--model-only" => options.model_only = true,
             "--json" => options.json = Some(value()?.to_owned()),
@@ -112,5 +124,6 @@ mod tests {
     fn what_is_unknown_or_has_no_value_is_refused() {
         assert!(parsed(&["--seed"]).is_err());
         assert!(parsed(&["--sed", "1"]).is_err());
+        assert!(parsed(&["--jobs", "0"]).is_err());
     }
 }

@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -45,9 +45,21 @@ pub(super) struct Lane {
     pub(super) failures: Vec<String>,
 }
 
+impl Lane {
+    /// Takes in what came of other runs on these cores.
+    fn add(&mut self, other: Self) {
+        for (test, tally) in other.tallies {
+            let ours = self.tallies.entry(test).or_default();
+            ours.runs += tally.runs;
+            ours.slowest = ours.slowest.max(tally.slowest);
+        }
+        self.failures.extend(other.failures);
+    }
+}
+
 /// Runs what is wanted, on all cores and on one at the same time.
 pub(super) fn run(root: &Path, options: &Options) -> Result<Vec<Lane>> {
-    let built = build(root)?;
+    let built = build(root, options.is_optimized)?;
     let tests = chosen(list(&built.scenarios)?, options)?;
     println!(
         "real trees: {} scenarios, on all cores and on one",
@@ -58,23 +70,23 @@ pub(super) fn run(root: &Path, options: &Options) -> Result<Vec<Lane>> {
     let scratch = built.scenarios.with_extension(scratch);
     fs::create_dir_all(&scratch)?;
     let done = AtomicU64::new(0);
-    let lane = |name, is_pinned| Runner {
+    let runner = |name, is_pinned| Runner {
         name,
         is_pinned,
         built: &built,
         scratch: &scratch,
         options,
         tests: &tests,
+        next: AtomicU64::new(0),
+        has_failed: AtomicBool::new(false),
         done: &done,
     };
-    let runners = [lane("all cores", false), lane("one core", true)];
+    let runners = [runner("all cores", false), runner("one core", true)];
     let lanes: Result<Vec<_>> = thread::scope(|scope| {
-        let lanes = runners.map(|runner| scope.spawn(move || runner.run()));
-        let ended = lanes.into_iter().map(|lane| {
-            let ended = lane.join();
-            ended.map_err(|_| anyhow!("a thread of this command panicked"))?
-        });
-        ended.collect()
+        let lanes = runners
+            .each_ref()
+            .map(|runner| scope.spawn(|| runner.run()));
+        lanes.into_iter().map(joined).collect()
     });
     let lanes = lanes?;
     if lanes.iter().all(|lane| lane.failures.is_empty()) {
@@ -82,6 +94,12 @@ pub(super) fn run(root: &Path, options: &Options) -> Result<Vec<Lane>> {
         fs::remove_dir_all(&scratch)?;
     }
     Ok(lanes)
+}
+
+/// What came of a thread.
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    let ended = thread.join();
+    ended.map_err(|_| anyhow!("a thread of this command panicked"))?
 }
 
 /// What is run.
@@ -92,10 +110,11 @@ struct Built {
 }
 
 /// Builds the tests, and gives where they are.
-fn build(root: &Path) -> Result<Built> {
+fn build(root: &Path, is_optimized: bool) -> Result<Built> {
     println!("real trees: building");
     let output = Command::new("cargo")
         .args(["test", "--workspace", "--no-run"])
+        .args(is_optimized.then_some("--release"))
         .args(["--test", "scenarios", "--test", "programs"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root)
@@ -170,44 +189,70 @@ struct Runner<'a> {
     scratch: &'a Path,
     options: &'a Options,
     tests: &'a [Test],
+    /// The number of the next run of this lane.
+    next: AtomicU64,
+    /// Whether one of them has, which ends the others.
+    has_failed: AtomicBool,
     done: &'a AtomicU64,
 }
 
 impl Runner<'_> {
+    /// Makes as many runs at a time as is wanted.
     fn run(&self) -> Result<Lane> {
-        if self.is_pinned {
-            pin()?;
-        }
-        let mut lane = Lane {
+        let deadline = Instant::now() + self.options.budget;
+        let mut lane = self.lane();
+        thread::scope(|scope| {
+            let jobs =
+                (0..self.options.jobs).map(|job| scope.spawn(move || self.work(job, deadline)));
+            let jobs: Vec<_> = jobs.collect();
+            for job in jobs {
+                lane.add(joined(job)?);
+            }
+            Ok(lane)
+        })
+    }
+
+    fn lane(&self) -> Lane {
+        Lane {
             name: self.name,
             tallies: BTreeMap::new(),
             failures: Vec::new(),
-        };
-        let deadline = Instant::now() + self.options.budget;
+        }
+    }
+
+    /// Makes one run after the other, until no more are wanted or one has failed.
+    fn work(&self, job: u64, deadline: Instant) -> Result<Lane> {
+        if self.is_pinned {
+            pin()?;
+        }
+        let mut lane = self.lane();
         // The lanes begin at different places, and with seeds of their own.
         let stagger = if self.is_pinned {
             self.tests.len() / 2
         } else {
             0
         };
-        let mut round = 0;
-        while self.options.iterations.is_none_or(|count| round < count) {
-            for place in 0..self.tests.len() {
-                if self.options.iterations.is_none() && Instant::now() >= deadline {
-                    return Ok(lane);
-                }
-                let test = &self.tests[(place + stagger) % self.tests.len()];
-                self.run_one(test, round, &mut lane)?;
-                if !lane.failures.is_empty() {
-                    return Ok(lane);
-                }
+        while !self.has_failed.load(Ordering::Relaxed) {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let tests = self.tests.len() as u64;
+            let (round, place) = (number / tests, (number % tests) as usize);
+            let is_wanted = match self.options.iterations {
+                Some(count) => round < count,
+                None => Instant::now() < deadline,
+            };
+            if !is_wanted {
+                break;
             }
-            round += 1;
+            let test = &self.tests[(place + stagger) % self.tests.len()];
+            self.run_one(test, round, job, &mut lane)?;
+            if !lane.failures.is_empty() {
+                self.has_failed.store(true, Ordering::Relaxed);
+            }
         }
         Ok(lane)
     }
 
-    fn run_one(&self, test: &Test, round: u64, lane: &mut Lane) -> Result<()> {
+    fn run_one(&self, test: &Test, round: u64, job: u64, lane: &mut Lane) -> Result<()> {
         let single = self.options.iterations.is_some();
         let count = if test.id == WALK_ID && !single {
             WALKS
@@ -222,7 +267,7 @@ impl Runner<'_> {
             _ => format!("{first}..{}", first + count - 1),
         };
         let begin = Instant::now();
-        let failure = self.watch(test, &seeds)?;
+        let failure = self.watch(test, &seeds, job)?;
         let tally = lane.tallies.entry(test.clone()).or_default();
         tally.runs += count;
         tally.slowest = tally.slowest.max(begin.elapsed() / count as u32);
@@ -234,7 +279,7 @@ impl Runner<'_> {
     }
 
     /// Runs the test, and gives what is wrong.
-    fn watch(&self, test: &Test, seeds: &str) -> Result<Option<String>> {
+    fn watch(&self, test: &Test, seeds: &str, job: u64) -> Result<Option<String>> {
         let mut command = Command::new(&self.built.scenarios);
         command
             .args(["--exact", &test.name, "--test-threads", "1"])
@@ -243,7 +288,8 @@ impl Runner<'_> {
         if let Some(bug) = &self.options.planted {
             command.env("TRACTOR_PLANTED", bug);
         }
-        let place = self.scratch.join(self.name.replace(' ', "-"));
+        let place = format!("{}-{job}", self.name.replace(' ', "-"));
+        let place = self.scratch.join(place);
         watch::watch(command, &place, self.options.patience)
     }
 
@@ -256,9 +302,14 @@ impl Runner<'_> {
         let seed = seed.unwrap_or_else(|| seeds.split("..").next().unwrap_or(seeds));
         let planted = self.options.planted.as_ref();
         let planted = planted.map_or_else(String::new, |bug| format!(" --planted {bug}"));
+        let release = if self.options.is_optimized {
+            " --release"
+        } else {
+            ""
+        };
         format!(
             "{id} ({what}), seed {seed}\n{text}\nagain with:\n    \
-             cargo xtask test-deadlocks --scenario {name} --seed {seed}{planted}"
+             cargo xtask test-deadlocks --scenario {name} --seed {seed}{release}{planted}"
         )
     }
 
