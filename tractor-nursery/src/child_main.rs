@@ -1,7 +1,7 @@
 //! What a child process does from its first act to its exit.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tractor_core::actor::Identity;
@@ -14,10 +14,11 @@ use tractor_core::{
     Actor, CancelReason, Cancellation, Ending, Error, current_actor, exports, fault, runtime_vars,
     stop,
 };
+use tractor_ipc::handshake::{Local, fresh_nonce};
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
-use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
+use tractor_ipc::{Channel, ChannelError, CloseReason, Kind, Socket, codec};
 
-use crate::spec::{ActorSpec, Ready, Spec, Stopped};
+use crate::spec::{ActorSpec, Invitation, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
 use crate::{debugger, runtime, signals};
 
@@ -28,6 +29,8 @@ const BOOT_FAILED: i32 = 70;
 pub(crate) const LINK_LOST: i32 = 171;
 /// How long a child whose parent's link is lost has before it leaves, whatever its code does.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
+/// How long a parent that is reached over a network may take to hear what is said last.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// Becomes the actor, or the test's root, that the parent wants.
 pub(crate) fn begin(boot: Boot) -> Begun {
@@ -38,6 +41,7 @@ pub(crate) fn begin(boot: Boot) -> Begun {
             leave(code)
         }
         Ok((channel, Spec::TestRoot { tree })) => Begun { channel, tree },
+        Ok((_, Spec::ConnectBack(_))) => fail("it was sent on twice"),
         Err(error) => fail(&error.to_string()),
     }
 }
@@ -51,16 +55,59 @@ pub(crate) struct Begun {
 fn receive(boot: Boot) -> io::Result<(Channel, Spec)> {
     let socket = Socket::from_owned_fd(boot.enter()?)?;
     let mut channel = Channel::new(socket);
+    match receive_spec(&mut channel)? {
+        Spec::ConnectBack(invitation) => {
+            let mut channel = connect_back(*invitation)?;
+            let spec = receive_spec(&mut channel)?;
+            Ok((channel, spec))
+        }
+        spec => Ok((channel, spec)),
+    }
+}
+
+fn receive_spec(channel: &mut Channel) -> io::Result<Spec> {
     let limit = Duration::from_millis(HANDSHAKE_MS_MAX);
-    let frame = channel.recv(Some(limit)).map_err(io::Error::other)?;
+    let frame = channel.recv(Some(limit)).map_err(with_reason)?;
     if frame.kind != Kind::Spec {
         return Err(io::Error::other(format!(
             "the parent sent a {:?} frame first",
             frame.kind
         )));
     }
-    let spec = codec::decode(&frame.payload).map_err(io::Error::other)?;
-    Ok((channel, spec))
+    codec::decode(&frame.payload).map_err(io::Error::other)
+}
+
+/// Connects to the parent, which awaits us, and makes sure that it is the parent.
+fn connect_back(invitation: Invitation) -> io::Result<Channel> {
+    fault::set_actor_name(invitation.aid.name());
+    tractor_core::fault!("boot.invited");
+    let build = build_id(exports::digest())?;
+    let local = Local {
+        secret: invitation.secret,
+        tree: invitation.tree,
+        build,
+        aid: invitation.aid,
+        address: None,
+        nonce: fresh_nonce(),
+    };
+    let (channel, peer) = Channel::connect(&invitation.address, local).map_err(with_reason)?;
+    if peer.aid != invitation.parent {
+        let (parent, other) = (invitation.parent, peer.aid);
+        return Err(io::Error::other(format!(
+            "{other:?} answered in the place of our parent {parent:?}"
+        )));
+    }
+    tractor_core::fault!("boot.connected");
+    Ok(channel)
+}
+
+fn with_reason(error: ChannelError) -> io::Error {
+    match error {
+        ChannelError::Closed(reason) => {
+            io::Error::other(format!("the link to the parent: {reason}"))
+        }
+        error => io::Error::other(error),
+    }
 }
 
 fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {
@@ -88,12 +135,20 @@ fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {
         fail(&error.to_string());
     }
     match start(channel, spec) {
-        Ok((actor, link)) => serve(actor, &link),
+        Ok(started) => serve(&started),
         Err(error) => fail(&error.to_string()),
     }
 }
 
-fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<Link>)> {
+/// An actor that serves calls.
+struct Started {
+    actor: &'static Actor,
+    link: Arc<Link>,
+    /// Told when the link has ended.
+    parted: mpsc::Receiver<()>,
+}
+
+fn start(channel: Channel, spec: ActorSpec) -> io::Result<Started> {
     let build = build_id(exports::digest())?;
     if build != spec.build {
         let theirs = spec.build;
@@ -126,7 +181,9 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
         log::warn!("listen at {address}: {error}; others reach this actor by its parent only");
     }
     let (socket, decoder) = channel.into_parts();
-    let link = Link::start(socket, decoder, Some(spec.parent), Box::new(ParentLink))?;
+    let (tell, parted) = mpsc::channel();
+    let owner = Box::new(ParentLink { parted: tell });
+    let link = Link::start(socket, decoder, Some(spec.parent), owner)?;
     actor.set_parent_link(link.clone());
     tractor_core::fault!("boot.ready");
     let ready = Ready {
@@ -135,11 +192,20 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
     let payload = codec::encode(&ready).map_err(io::Error::other)?;
     link.send(Kind::Ready, 0, &payload)
         .map_err(io::Error::other)?;
-    Ok((actor, link))
+    Ok(Started {
+        actor,
+        link,
+        parted,
+    })
 }
 
 /// Lives until it is cancelled, then cleans up.
-fn serve(actor: &'static Actor, link: &Link) -> i32 {
+fn serve(started: &Started) -> i32 {
+    let Started {
+        actor,
+        link,
+        parted,
+    } = started;
     // Not the executor's: an actor that is never called does not start it.
     futures::executor::block_on(async {
         let cancellation = actor.scope().cancelled().await;
@@ -167,7 +233,14 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
     // A parent that is gone needs no word.
     let _ = link.send(Kind::Stopped, 0, &payload);
     // One that is there and has lost the link is told by the code.
-    if link.is_closed() { LINK_LOST } else { 0 }
+    if link.is_closed() {
+        return LINK_LOST;
+    }
+    if link.finish() {
+        // One that is stopped reads it when it goes on, if the system kept it.
+        let _ = parted.recv_timeout(PARTING);
+    }
+    0
 }
 
 /// Ends the process without running what a returning `main` would run after us.
@@ -193,7 +266,9 @@ pub(crate) fn fail(reason: &str) -> ! {
 }
 
 /// Owns the link to the parent.
-struct ParentLink;
+struct ParentLink {
+    parted: mpsc::Sender<()>,
+}
 
 impl LinkOwner for ParentLink {
     fn frame(&self, link: &Arc<Link>, kind: Kind, id: u64, payload: &[u8]) -> Result<(), String> {
@@ -207,6 +282,8 @@ impl LinkOwner for ParentLink {
     }
 
     fn closed(&self, link: &Arc<Link>, reason: &CloseReason) {
+        // Mostly nobody waits for it.
+        let _ = self.parted.send(());
         let Some(parent) = link.peer() else { return };
         let reason = reason.to_string();
         link.lose_calls(Error::new(parent.clone(), Ending::LinkLost { reason }));

@@ -74,6 +74,7 @@ mod testing;
 pub use child::Condition;
 pub use cluster::{open_actor_cluster, open_named_cluster};
 pub use dump::dump_tree;
+pub use launcher::Transport;
 pub use nursery::{
     ChildStatistics, Nursery, NurseryStatistics, OnExit, open_nursery, open_nursery_with,
 };

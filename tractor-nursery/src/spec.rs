@@ -1,4 +1,4 @@
-//! What a parent tells a child over the link, first of all, and what the child answers.
+//! What a parent tells a child first of all, and what the child answers.
 
 use serde::{Deserialize, Serialize};
 use tractor_core::runtime_vars::RuntimeVars;
@@ -12,11 +12,24 @@ use crate::options::Limits;
 pub(crate) enum Spec {
     /// Be an actor.
     Actor(Box<ActorSpec>),
+    /// Connect back, and be told there.
+    ConnectBack(Box<Invitation>),
     /// Be the root of a test's tree.
     TestRoot {
         /// The test's tree, which marks its processes.
         tree: TreeId,
     },
+}
+
+/// What a child needs to connect to its parent, and to prove that it is the one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Invitation {
+    /// Where its parent awaits it.
+    pub(crate) address: Address,
+    pub(crate) aid: ActorId,
+    pub(crate) parent: ActorId,
+    pub(crate) tree: TreeId,
+    pub(crate) secret: TreeSecret,
 }
 
 /// Who a child is and what it needs to know.
