@@ -187,6 +187,8 @@ scenarios! {
         streams::t35_context_opened_during_cancel_ends
     "F53" "a random walk ends"
         walks::f53_random_walk_ends
+    "F53 far" "a random walk over the network ends"
+        walks::f53_far_walk_ends
     "R01" "one name twice answers every waiter"
         discovery::r01_one_name_twice_answers_every_waiter
     "R02" "a dead actor leaves the registry"
