@@ -57,8 +57,12 @@ fn receive(boot: Boot) -> io::Result<(Channel, Spec)> {
     let mut channel = Channel::new(socket);
     match receive_spec(&mut channel)? {
         Spec::ConnectBack(invitation) => {
+            let secret = invitation.secret.clone();
             let mut channel = connect_back(*invitation)?;
-            let spec = receive_spec(&mut channel)?;
+            let mut spec = receive_spec(&mut channel)?;
+            if let Spec::Actor(spec) = &mut spec {
+                spec.secret = Some(secret);
+            }
             Ok((channel, spec))
         }
         spec => Ok((channel, spec)),
@@ -163,7 +167,9 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<Started> {
         depth: spec.depth,
         tree: spec.tree,
         build,
-        secret: spec.secret,
+        secret: spec
+            .secret
+            .ok_or_else(|| io::Error::other("the parent did not tell the secret of the tree"))?,
         root: spec.root,
     };
     let actor = Actor::install(identity, spec.exposed.as_deref()).map_err(io::Error::other)?;

@@ -42,7 +42,7 @@ use crate::spec::ActorSpec;
 ///     open_nursery(async |nursery| {
 ///         let below = nursery.start_actor("below").await?;
 ///         below.cancel_actor().await?;
-///         Ok(below.contact().address)
+///         Ok(below.contact().address.clone())
 ///     })
 ///     .await
 /// }
@@ -52,7 +52,7 @@ use crate::spec::ActorSpec;
 ///         open_nursery(async |nursery| {
 ///             let far = nursery.start_actor("far").transport(Transport::LoopbackTcp).await?;
 ///             let below = far.run(start_another()).await?;
-///             for address in [far.contact().address, below] {
+///             for address in [far.contact().address.clone(), below] {
 ///                 assert!(matches!(address, Some(Address::Tcp(_))));
 ///             }
 ///             far.cancel_actor().await

@@ -40,7 +40,8 @@ pub(crate) struct ActorSpec {
     pub(crate) depth: u32,
     pub(crate) tree: TreeId,
     pub(crate) build: BuildId,
-    pub(crate) secret: TreeSecret,
+    /// `None` if it was invited: it has it already, and it is not said over a network.
+    pub(crate) secret: Option<TreeSecret>,
     pub(crate) root: Contact,
     /// Where it is to listen.
     pub(crate) listen: Option<Address>,

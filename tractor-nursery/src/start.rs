@@ -313,7 +313,7 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
         depth: identity.depth + 1,
         tree: identity.tree,
         build: identity.build,
-        secret: identity.secret.clone(),
+        secret: Some(identity.secret.clone()),
         root: identity.root.clone(),
         listen: actor.address().and_then(|ours| sibling_address(&ours, aid)),
         vars,

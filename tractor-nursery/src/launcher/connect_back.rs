@@ -49,26 +49,29 @@ impl Launcher for ConnectBack {
         actor: &Actor,
         child: &Arc<Child>,
         boot: Socket,
-        spec: ActorSpec,
+        mut spec: ActorSpec,
     ) -> io::Result<Invited> {
-        let (aid, parent) = (spec.aid.clone(), spec.parent.clone());
-        let (tree, secret) = (spec.tree, spec.secret.clone());
+        let invitation = Invitation {
+            address: Address::LOOPBACK,
+            aid: spec.aid.clone(),
+            parent: spec.parent.clone(),
+            tree: spec.tree,
+            secret: actor.identity().secret.clone(),
+        };
+        spec.secret = None;
         let spec = codec::encode(&Spec::Actor(Box::new(spec))).map_err(io::Error::other)?;
         if spec.len() > FRAME_BYTES_MAX {
             return Err(io::Error::other(PayloadTooLong { len: spec.len() }));
         }
         let expected = Box::new(ExpectedChild {
-            aid: aid.clone(),
+            aid: invitation.aid.clone(),
             child: Arc::downgrade(child),
             spec: Mutex::new(Some(spec)),
         });
-        let listener = actor.await_at(&Address::LOOPBACK, expected)?;
+        let listener = actor.await_at(&invitation.address, expected)?;
         let invitation = Spec::ConnectBack(Box::new(Invitation {
             address: listener.address().clone(),
-            aid,
-            parent,
-            tree,
-            secret,
+            ..invitation
         }));
         let invitation = codec::encode(&invitation).map_err(io::Error::other)?;
         let mut boot = Channel::new(boot);
