@@ -77,6 +77,44 @@ async fn far_child_that_dies_on_its_way_is_told_with_its_status() -> tractor::Re
     Ok(())
 }
 
+/// The system has no socket to listen with. The start fails and says why, the process that waits
+/// for an invitation is gone, and the next start works.
+#[tractor::test]
+async fn far_start_without_a_socket_leaves_nothing() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let middle = nursery.start_actor("middle");
+        let middle = middle.env("TRACTOR_FAULTS", "start.listen#middle=error:EMFILE");
+        let middle = middle.await?;
+        let text = middle.run(start_twice()).await?;
+        assert!(
+            text.contains("'wanted'") && text.contains("open files"),
+            "{text}"
+        );
+        middle.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}
+
+/// Starts a far actor that is refused, and gives why, and then one that is not.
+#[tractor::rpc]
+async fn start_twice() -> tractor::Result<String> {
+    let refused = open_nursery(async |nursery| far(nursery.start_actor("wanted"), "").await).await;
+    let error = refused.expect_err("there is no socket");
+    let Ending::NotSpawned { .. } = error.ending() else {
+        panic!("{error}")
+    };
+    assert_no_child();
+    open_nursery(async |nursery| {
+        let wanted = far(nursery.start_actor("wanted"), "").await?;
+        assert_eq!(wanted.run(pid()).await?, wanted.pid());
+        wanted.cancel_actor().await
+    })
+    .await?;
+    Ok(error.to_string())
+}
+
 /// A child is stopped at each station, so that it neither becomes ready nor dies. Giving the start
 /// up ends it, and so does a cancel of the nursery.
 #[tractor::test]

@@ -143,9 +143,9 @@ async fn a_far_actor_serves_calls_streams_and_contexts() -> tractor::Result<()> 
     .await
 }
 
-/// More than the kernel keeps for a link is on its way when the process exits.
+/// It is far more than the kernel keeps for a link.
 #[tractor::test]
-async fn the_last_answer_of_a_far_one_shot_arrives_whole() -> tractor::Result<()> {
+async fn a_large_answer_of_a_far_one_shot_arrives_whole() -> tractor::Result<()> {
     const BYTES: usize = 32 << 20;
     open_nursery(async |nursery| {
         for _ in 0..3 {

@@ -1,7 +1,7 @@
 //! What a child process does from its first act to its exit.
 
 use std::io;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tractor_core::actor::Identity;
@@ -29,8 +29,6 @@ const BOOT_FAILED: i32 = 70;
 pub(crate) const LINK_LOST: i32 = 171;
 /// How long a child whose parent's link is lost has before it leaves, whatever its code does.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
-/// How long a parent that is reached over a network may take to hear what is said last.
-const PARTING: Duration = Duration::from_millis(500);
 
 /// Becomes the actor, or the test's root, that the parent wants.
 pub(crate) fn begin(boot: Boot) -> Begun {
@@ -139,20 +137,12 @@ fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {
         fail(&error.to_string());
     }
     match start(channel, spec) {
-        Ok(started) => serve(&started),
+        Ok((actor, link)) => serve(actor, &link),
         Err(error) => fail(&error.to_string()),
     }
 }
 
-/// An actor that serves calls.
-struct Started {
-    actor: &'static Actor,
-    link: Arc<Link>,
-    /// Told when the link has ended.
-    parted: mpsc::Receiver<()>,
-}
-
-fn start(channel: Channel, spec: ActorSpec) -> io::Result<Started> {
+fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<Link>)> {
     let build = build_id(exports::digest())?;
     if build != spec.build {
         let theirs = spec.build;
@@ -187,9 +177,7 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<Started> {
         log::warn!("listen at {address}: {error}; others reach this actor by its parent only");
     }
     let (socket, decoder) = channel.into_parts();
-    let (tell, parted) = mpsc::channel();
-    let owner = Box::new(ParentLink { parted: tell });
-    let link = Link::start(socket, decoder, Some(spec.parent), owner)?;
+    let link = Link::start(socket, decoder, Some(spec.parent), Box::new(ParentLink))?;
     actor.set_parent_link(link.clone());
     tractor_core::fault!("boot.ready");
     let ready = Ready {
@@ -198,20 +186,11 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<Started> {
     let payload = codec::encode(&ready).map_err(io::Error::other)?;
     link.send(Kind::Ready, 0, &payload)
         .map_err(io::Error::other)?;
-    Ok(Started {
-        actor,
-        link,
-        parted,
-    })
+    Ok((actor, link))
 }
 
 /// Lives until it is cancelled, then cleans up.
-fn serve(started: &Started) -> i32 {
-    let Started {
-        actor,
-        link,
-        parted,
-    } = started;
+fn serve(actor: &'static Actor, link: &Link) -> i32 {
     // Not the executor's: an actor that is never called does not start it.
     futures::executor::block_on(async {
         let cancellation = actor.scope().cancelled().await;
@@ -239,14 +218,7 @@ fn serve(started: &Started) -> i32 {
     // A parent that is gone needs no word.
     let _ = link.send(Kind::Stopped, 0, &payload);
     // One that is there and has lost the link is told by the code.
-    if link.is_closed() {
-        return LINK_LOST;
-    }
-    if link.finish() {
-        // One that is stopped reads it when it goes on, if the system kept it.
-        let _ = parted.recv_timeout(PARTING);
-    }
-    0
+    if link.is_closed() { LINK_LOST } else { 0 }
 }
 
 /// Ends the process without running what a returning `main` would run after us.
@@ -272,9 +244,7 @@ pub(crate) fn fail(reason: &str) -> ! {
 }
 
 /// Owns the link to the parent.
-struct ParentLink {
-    parted: mpsc::Sender<()>,
-}
+struct ParentLink;
 
 impl LinkOwner for ParentLink {
     fn frame(&self, link: &Arc<Link>, kind: Kind, id: u64, payload: &[u8]) -> Result<(), String> {
@@ -288,8 +258,6 @@ impl LinkOwner for ParentLink {
     }
 
     fn closed(&self, link: &Arc<Link>, reason: &CloseReason) {
-        // Mostly nobody waits for it.
-        let _ = self.parted.send(());
         let Some(parent) = link.peer() else { return };
         let reason = reason.to_string();
         link.lose_calls(Error::new(parent.clone(), Ending::LinkLost { reason }));

@@ -335,14 +335,6 @@ impl Link {
         }));
     }
 
-    /// Tells the peer that nothing more comes, before this process exits, and whether to wait for
-    /// its answer, the end of the link. A TCP connection has to be ended like this: one that is
-    /// closed while there is something to read takes what was written last along.
-    pub fn finish(&self) -> bool {
-        let finishes = self.socket.is_tcp() && !self.is_closed() && self.writer.queued_bytes() == 0;
-        finishes && self.socket.shutdown_write().is_ok()
-    }
-
     fn end_when_empty(self: &Arc<Self>) {
         self.ending.store(true, Ordering::Release);
         engine().serve_soon(self);

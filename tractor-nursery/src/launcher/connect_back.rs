@@ -68,6 +68,9 @@ impl Launcher for ConnectBack {
             child: Arc::downgrade(child),
             spec: Mutex::new(Some(spec)),
         });
+        if let Some(error) = tractor_core::fault!("start.listen", error) {
+            return Err(error);
+        }
         let listener = actor.await_at(&invitation.address, expected)?;
         let invitation = Spec::ConnectBack(Box::new(Invitation {
             address: listener.address().clone(),
