@@ -14,11 +14,11 @@ use tractor_core::{
     Actor, CancelReason, Cancellation, Ending, Error, current_actor, exports, fault, runtime_vars,
     stop,
 };
-use tractor_ipc::handshake::{Local, fresh_nonce};
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
-use tractor_ipc::{Channel, ChannelError, CloseReason, Kind, Socket, codec};
+use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
 
-use crate::spec::{ActorSpec, Invitation, Ready, Spec, Stopped};
+use crate::invited::{connect_back, with_reason};
+use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
 use crate::{debugger, runtime, signals};
 
@@ -77,39 +77,6 @@ fn receive_spec(channel: &mut Channel) -> io::Result<Spec> {
         )));
     }
     codec::decode(&frame.payload).map_err(io::Error::other)
-}
-
-/// Connects to the parent, which awaits us, and makes sure that it is the parent.
-fn connect_back(invitation: Invitation) -> io::Result<Channel> {
-    fault::set_actor_name(invitation.aid.name());
-    tractor_core::fault!("boot.invited");
-    let build = build_id(exports::digest())?;
-    let local = Local {
-        secret: invitation.secret,
-        tree: invitation.tree,
-        build,
-        aid: invitation.aid,
-        address: None,
-        nonce: fresh_nonce(),
-    };
-    let (channel, peer) = Channel::connect(&invitation.address, local).map_err(with_reason)?;
-    if peer.aid != invitation.parent {
-        let (parent, other) = (invitation.parent, peer.aid);
-        return Err(io::Error::other(format!(
-            "{other:?} answered in the place of our parent {parent:?}"
-        )));
-    }
-    tractor_core::fault!("boot.connected");
-    Ok(channel)
-}
-
-fn with_reason(error: ChannelError) -> io::Error {
-    match error {
-        ChannelError::Closed(reason) => {
-            io::Error::other(format!("the link to the parent: {reason}"))
-        }
-        error => io::Error::other(error),
-    }
 }
 
 fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {

@@ -57,6 +57,7 @@ mod place;
 
 // What a process does as a child and as the root.
 mod child_main;
+mod invited;
 mod outcome;
 pub mod root;
 mod runtime;
