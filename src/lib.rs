@@ -52,8 +52,8 @@ pub use tractor_macros::{context, main, rpc, test};
 pub use tractor_nursery::nurseries::statistics as nurseries;
 pub use tractor_nursery::{
     ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, PoolMap,
-    PoolStatistics, Progress, RunInActor, StartActor, WorkerPool, dump_tree, open_actor_cluster,
-    open_named_cluster, open_nursery, open_nursery_with, open_worker_pool, run,
+    PoolStatistics, Progress, RunInActor, StartActor, Transport, WorkerPool, dump_tree,
+    open_actor_cluster, open_named_cluster, open_nursery, open_nursery_with, open_worker_pool, run,
 };
 
 /// What most fallible functions of this crate return.

@@ -14,14 +14,16 @@
 //! | 31, 32, 47 | `shortage`: no descriptors left, far too many bytes |
 //! | 41, 42 | `registry`: names |
 //! | 8, 9, 14, 36 to 40, 43, 49 | `roots`: whole programs that are killed, stopped, cut off |
+//! | none | `far`: children that connect back over the network |
 //! | none | `dumps`: what a tree with blocked threads and stopped processes tells of itself |
 //!
-//! Every test ends with the sweep. Those of the list that are not here belong to terminals,
-//! TCP and other hosts, and have their tests where these are.
+//! Every test ends with the sweep. Those of the list that are not here belong to terminals
+//! and other hosts, and have their tests where these are.
 
 mod birth;
 mod death;
 mod dumps;
+mod far;
 mod odd_deaths;
 mod orphans;
 mod raw;

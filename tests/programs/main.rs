@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "looks" => looking::looks(&args)?,
         "stays" => looking::stays(&args)?,
         "vars" => looking::vars()?,
+        "placeless" => looking::placeless()?,
         "logs" => logging::logs()?,
         "logs_much" => logging::logs_much()?,
         "forgets_daemons" => logging::forgets_daemons()?,

@@ -11,6 +11,7 @@ mod support;
 mod witness;
 
 // Actors are started with what they are given, and nurseries own them.
+mod far;
 mod nurseries;
 mod options;
 mod spawning;

@@ -95,6 +95,8 @@ scenarios! {
         calls_and_errors::t07_cancel_ack_races_death
     "T08" "a start that is given up leaves nobody"
         spawning::t08_start_given_up_leaves_nobody
+    "T08 far" "a far start that is given up leaves nobody"
+        spawning::t08_far_start_given_up_leaves_nobody
     "T09" "a death while booting is told at once"
         spawning::t09_death_while_booting_is_told_at_once
     "T10" "every cancel is acknowledged"
@@ -135,6 +137,8 @@ scenarios! {
         cancelling::t34_call_given_up_at_once_leaves_nothing
     "T35" "a start during a cancel is cancelled or refused"
         spawning::t35_start_during_cancel_is_cancelled_or_refused
+    "T35 far" "a far start during a cancel is cancelled or refused"
+        spawning::t35_far_start_during_cancel_is_cancelled_or_refused
     "T36" "a full pipe does not hold up the end"
         spawning::t36_full_pipe_does_not_hold_up_the_end
     "T37" "ended links cost nothing"
@@ -187,6 +191,8 @@ scenarios! {
         streams::t35_context_opened_during_cancel_ends
     "F53" "a random walk ends"
         walks::f53_random_walk_ends
+    "F53 far" "a random walk over the network ends"
+        walks::f53_far_walk_ends
     "R01" "one name twice answers every waiter"
         discovery::r01_one_name_twice_answers_every_waiter
     "R02" "a dead actor leaves the registry"

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use futures::future::join_all;
-use tractor::{Ending, Refusal, StdioSpec, open_nursery};
+use tractor::{Ending, Refusal, StdioSpec, Transport, open_nursery};
 use tractor_core::process::census::open_fds;
 
 use crate::calls::pid;
@@ -14,12 +14,21 @@ use crate::tree::{BOUNDED, PROMPT, assert_alone, ms, within};
 /// T08. A start is given up at any moment, before there is a process, before it is ready, after.
 /// Nobody is left when the nursery has returned, and others start as if nothing had been.
 pub(crate) async fn t08_start_given_up_leaves_nobody(seed: u64) -> tractor::Result<()> {
+    starts_given_up(seed, Transport::Inherited).await
+}
+
+/// T08 of children that connect back.
+pub(crate) async fn t08_far_start_given_up_leaves_nobody(seed: u64) -> tractor::Result<()> {
+    starts_given_up(seed, Transport::LoopbackTcp).await
+}
+
+async fn starts_given_up(seed: u64, transport: Transport) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     for _ in 0..6 {
         let (limit, lag) = (chance.delay(12), chance.coin());
         let begin = Instant::now();
         open_nursery(async |nursery| {
-            let mut start = nursery.start_actor("given up");
+            let mut start = nursery.start_actor("given up").transport(transport);
             if lag {
                 start = start.env("TRACTOR_FAULTS", "boot.spec=delay:20ms");
             }
@@ -33,7 +42,7 @@ pub(crate) async fn t08_start_given_up_leaves_nobody(seed: u64) -> tractor::Resu
         assert_alone();
     }
     open_nursery(async |nursery| {
-        let worker = nursery.start_actor("next").await?;
+        let worker = nursery.start_actor("next").transport(transport).await?;
         assert_eq!(worker.run(pid()).await?, worker.pid());
         worker.cancel_actor().await
     })
@@ -85,13 +94,25 @@ pub(crate) async fn t09_death_while_booting_is_told_at_once(seed: u64) -> tracto
 pub(crate) async fn t35_start_during_cancel_is_cancelled_or_refused(
     seed: u64,
 ) -> tractor::Result<()> {
+    starts_during_cancel(seed, Transport::Inherited).await
+}
+
+/// T35 of children that connect back.
+pub(crate) async fn t35_far_start_during_cancel_is_cancelled_or_refused(
+    seed: u64,
+) -> tractor::Result<()> {
+    starts_during_cancel(seed, Transport::LoopbackTcp).await
+}
+
+async fn starts_during_cancel(seed: u64, transport: Transport) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let begin = Instant::now();
     open_nursery(async |nursery| {
         let delays: Vec<_> = (0..6).map(|_| chance.delay(10)).collect();
         let starts = join_all(delays.iter().enumerate().map(|(number, delay)| async move {
             async_std::task::sleep(*delay).await;
-            nursery.start_actor(format!("late {number}")).await
+            let start = nursery.start_actor(format!("late {number}"));
+            start.transport(transport).await
         }));
         let cancel = async {
             chance.clone().pause(10).await;

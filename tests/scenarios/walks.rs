@@ -5,24 +5,37 @@
 use std::time::Instant;
 
 use futures::future::join;
-use tractor::{current_actor, open_nursery};
+use tractor::{Transport, current_actor, open_nursery};
 use tractor_core::process::census::{marked_processes, zombie_children};
 use tractor_core::process::{Process, Signal};
 
 use crate::chance::{Chance, give_up_after};
 use crate::support::{Program, program};
 use crate::tree::{BOUNDED, ms, note, within};
-use crate::wander::wander;
+use crate::wander::{FAR, wander};
 use crate::{hold_back, seeds};
 
 /// A walk that is cancelled in its middle.
 pub(crate) async fn f53_random_walk_ends(seed: u64) -> tractor::Result<()> {
+    walk_ends(seed, false).await
+}
+
+/// The same of actors every other of which is linked over the network.
+pub(crate) async fn f53_far_walk_ends(seed: u64) -> tractor::Result<()> {
+    walk_ends(seed, true).await
+}
+
+async fn walk_ends(seed: u64, far: bool) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let length = chance.delay(150);
     let (walk, torment_seed) = (chance.below(u64::MAX), chance.below(u64::MAX));
     let begin = Instant::now();
     let ended = open_nursery(async |nursery| {
-        let first = nursery.start_actor("first").await?;
+        let mut first = nursery.start_actor("first");
+        if far {
+            first = first.transport(Transport::LoopbackTcp).var(FAR, &true);
+        }
+        let first = first.await?;
         // Both may end in any way, or not at all.
         let walks = join(first.run(wander(1, walk)), wander(0, walk));
         let both = join(walks, torment(Chance::new(torment_seed)));

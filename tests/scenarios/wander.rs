@@ -7,14 +7,16 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{Stream, stream};
 use tractor::{
-    Context, Nursery, Portal, find_actor, get_root, open_nursery, open_worker_pool, pause, shield,
-    timeout,
+    Context, Nursery, Portal, Transport, find_actor, get_root, open_nursery, open_worker_pool,
+    pause, runtime_var, shield, timeout,
 };
 
 use crate::chance::{Chance, give_up_after};
 
 /// No actor of a walk is further below the root.
 const DEPTH: u64 = 3;
+/// The variable that says whether a walk has far actors.
+pub(crate) const FAR: &str = "far";
 /// What actors are called: so few names that many are namesakes, and are found by others.
 const NAMES: [&str; 4] = ["ada", "bob", "cyd", "dee"];
 
@@ -26,7 +28,8 @@ pub(crate) async fn wander(depth: u64, seed: u64) -> tractor::Result<u64> {
         let mut children = Vec::new();
         let most = if depth < DEPTH { 4 - depth } else { 1 };
         for _ in 0..chance.below(most) {
-            children.push(nursery.start_actor(*chance.pick(&NAMES)).await?);
+            let start = nursery.start_actor(*chance.pick(&NAMES));
+            children.push(start.transport(transport(&mut chance)).await?);
         }
         for _ in 0..chance.below(5) {
             let portal = somebody(&mut chance, &children).await;
@@ -65,6 +68,15 @@ pub(crate) async fn wander(depth: u64, seed: u64) -> tractor::Result<u64> {
         tractor::Ok(depth)
     })
     .await
+}
+
+/// How an actor is linked: where the walk has far ones, every other is.
+fn transport(chance: &mut Chance) -> Transport {
+    let has_far = runtime_var(FAR).is_ok_and(|far| far == Some(true));
+    match has_far && chance.coin() {
+        true => Transport::LoopbackTcp,
+        false => Transport::Inherited,
+    }
 }
 
 /// A child, the root, or whoever has a name.
@@ -112,7 +124,8 @@ async fn act(
         8 => portal.run(hog(chance.below(20))).await,
         9 => {
             let name = *chance.pick(&NAMES);
-            let one_shot = nursery.run_in_actor(name, give_back(vec![2; 100])).await?;
+            let start = nursery.run_in_actor(name, give_back(vec![2; 100]));
+            let one_shot = start.transport(transport(chance)).await?;
             one_shot.result().await.map(drop)
         }
         10 => portal.run(stumble()).await,

@@ -19,6 +19,9 @@ mod root_and_child;
 mod subactors;
 mod turns;
 
+// Actors that are linked over the network.
+mod far;
+
 // Actors that cannot be reached, who waits, and ends of trees.
 mod cut_off;
 mod ends;

@@ -104,6 +104,25 @@ fn settings_without_gdb() -> String {
     screen.end().settings
 }
 
+/// It is attached by pid, however the actor is linked.
+#[test]
+fn gdb_is_attached_to_a_far_actor() {
+    if !has_gdb() {
+        return;
+    }
+    let mut screen = Screen::of("far_actors");
+    screen.prompt_after(&["Paused actor 'far'"]);
+    screen.line("gdb");
+    screen.text("gdb gets the terminal");
+    screen.text("far.rs:");
+    screen.text("(gdb) ");
+    quit_gdb(&mut screen);
+    screen.line("q");
+    screen.prompt_after(&["Crashed actor 'root'", "'far'", "DebuggerQuit"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
+}
+
 #[test]
 fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
     if !has_gdb() {

@@ -10,6 +10,7 @@ const _: fn() = || {
         Screen::interrupted,
         Screen::without_history,
         Screen::line_elsewhere,
+        Screen::completed,
         Screen::process,
         Screen::signal,
         Screen::place,
@@ -307,6 +308,12 @@ impl Screen {
         if self.typed.last().is_none_or(|last| last != line) {
             self.typed.push(line.to_owned());
         }
+    }
+
+    /// Types the beginning of a line, and has it completed to this line.
+    pub(crate) fn completed(&mut self, begun: &str, line: &str) {
+        self.keys(&format!("{begun}\t\r"));
+        self.typed.push(line.to_owned());
     }
 
     /// Types a line to somebody else than a prompt, who keeps no history.

@@ -81,6 +81,7 @@ pub use context::{Context, ContextCall, Contexts, OpenContext, StreamCall, gathe
 pub use ending::{Ending, Misuse, Refusal, UserError};
 pub use error::Error;
 pub use invoke::{TaskState, TaskStatistics};
+pub use peers::{Admitted, Awaiting, Expected};
 pub use portal::{Liveness, Portal};
 pub use resource::{Access, Offer, maybe_open_context};
 pub use run::Run;

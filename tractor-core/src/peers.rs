@@ -3,6 +3,8 @@
 
 // Where peers connect to.
 mod listening;
+// A listener for one actor.
+mod awaiting;
 // The handshake, and the link after it.
 mod shaking;
 // Which refusals are logged.
@@ -16,7 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tractor_ipc::handshake::{Local, fresh_nonce};
 use tractor_ipc::{ActorId, Address, CloseReason, Listener};
 
-use self::listening::Accepting;
+pub use self::awaiting::{Admitted, Awaiting, Expected};
+use self::listening::{Accepting, Guests};
 use self::shaking::dial;
 use crate::actor::{Actor, Contact};
 use crate::ending::Ending;
@@ -28,7 +31,7 @@ use crate::io::link::Link;
 #[derive(Default)]
 pub(crate) struct Peers {
     by_id: Mutex<HashMap<ActorId, Weak<Hold>>>,
-    listening: Mutex<Option<Arc<Accepting>>>,
+    listening: Mutex<Vec<Arc<Accepting>>>,
 }
 
 /// Keeps a link to a peer open; the last one closes it.
@@ -65,14 +68,13 @@ impl Drop for Hold {
 }
 
 impl Peers {
-    /// Where this actor listens.
+    /// Where this actor listens, and has for the longest.
     pub(crate) fn address(&self) -> Option<Address> {
-        self.listening()
-            .as_ref()
-            .map(|accepting| accepting.address().clone())
+        let listening = self.listening();
+        Some(listening.first()?.address().clone())
     }
 
-    fn listening(&self) -> MutexGuard<'_, Option<Arc<Accepting>>> {
+    fn listening(&self) -> MutexGuard<'_, Vec<Arc<Accepting>>> {
         self.listening
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -89,21 +91,53 @@ impl Peers {
 }
 
 impl Actor {
-    /// Listens for other actors of the tree at `address`.
+    /// Listens for other actors of the tree at `address`, besides where it listens already.
     ///
     /// # Errors
     ///
     /// Those of `bind(2)`: the directory is missing or read-only, the address is in use.
     pub fn listen(&self, address: &Address) -> io::Result<()> {
         let listener = Listener::bind(address)?;
-        *self.peers.listening() = Some(Accepting::start(listener)?);
+        let accepting = Accepting::start(listener, Guests::Peers)?;
+        self.peers.listening().push(accepting);
         Ok(())
+    }
+
+    /// The TCP address of the loopback interface where this actor listens; from now on, if it did
+    /// not before.
+    ///
+    /// # Errors
+    ///
+    /// Those of `bind(2)`.
+    pub fn listen_on_loopback(&self) -> io::Result<Address> {
+        // Held until it listens: of two who ask at once the second finds what the first has made.
+        let mut listening = self.peers.listening();
+        let mut addresses = listening.iter().map(|accepting| accepting.address());
+        if let Some(address) = addresses.find(|it| matches!(it, Address::Tcp(_))) {
+            return Ok(address.clone());
+        }
+        let listener = Listener::bind(&Address::LOOPBACK)?;
+        let accepting = Accepting::start(listener, Guests::Peers)?;
+        let address = accepting.address().clone();
+        listening.push(accepting);
+        Ok(address)
+    }
+
+    /// Listens at `address` for one actor of the tree, which is to be linked with this one for as
+    /// long as it lives. Whoever else connects there is refused, and keeps nobody waiting. Dropping
+    /// what it gives ends it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `bind(2)`.
+    pub fn await_at(&self, address: &Address, expected: Box<dyn Expected>) -> io::Result<Awaiting> {
+        Awaiting::start(Listener::bind(address)?, expected)
     }
 
     /// Stops listening, and removes the socket's path.
     pub fn stop_listening(&self) {
-        let accepting = self.peers.listening().take();
-        if let Some(accepting) = accepting {
+        let listening = std::mem::take(&mut *self.peers.listening());
+        for accepting in listening {
             accepting.stop();
         }
     }

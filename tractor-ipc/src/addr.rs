@@ -1,7 +1,7 @@
 //! [`Address`]: where an actor listens, as data and as text.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -28,6 +28,11 @@ pub enum Address {
     Unix(#[serde(with = "path_bytes")] PathBuf),
     /// A TCP port of the loopback interface.
     Tcp(SocketAddr),
+}
+
+impl Address {
+    /// A free port of the loopback interface, to listen at.
+    pub const LOOPBACK: Self = Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
 }
 
 impl fmt::Display for Address {

@@ -158,6 +158,12 @@ impl Socket {
         Ok(net::shutdown(&self.fd, Shutdown::Write)?)
     }
 
+    /// Whether it is a TCP connection: what the peer sent last may arrive when it has ended.
+    pub fn is_tcp(&self) -> bool {
+        let domain = sockopt::socket_domain(&self.fd);
+        domain.is_ok_and(|domain| domain != AddressFamily::UNIX)
+    }
+
     /// The user who made the other end, `None` for TCP.
     ///
     /// Of a pair both ends were made by the process that called [`pair`](Self::pair).

@@ -114,6 +114,11 @@ impl Child {
         let _ = self.link.set(link);
     }
 
+    /// Its link is there, and what is wanted of it can be said.
+    pub(crate) fn linked(self: &Arc<Self>) {
+        self.handle(Event::Linked);
+    }
+
     /// Its link, once it has one.
     pub(crate) fn link(&self) -> Option<&Arc<Link>> {
         self.link.get()
@@ -134,6 +139,11 @@ impl Child {
     pub(crate) fn kill(self: &Arc<Self>, cancellation: &Cancellation) {
         self.will_cancel(cancellation);
         self.handle(Event::Force);
+    }
+
+    /// Whether its process is reaped.
+    pub(crate) fn has_exited(&self) -> bool {
+        self.lock().status.is_some()
     }
 
     /// Whether this actor wants it to end.

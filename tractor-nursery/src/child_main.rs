@@ -17,6 +17,7 @@ use tractor_core::{
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Channel, CloseReason, Kind, Socket, codec};
 
+use crate::invited::{connect_back, with_reason};
 use crate::spec::{ActorSpec, Ready, Spec, Stopped};
 use crate::tree::{Report, Tree};
 use crate::{debugger, runtime, signals};
@@ -38,6 +39,7 @@ pub(crate) fn begin(boot: Boot) -> Begun {
             leave(code)
         }
         Ok((channel, Spec::TestRoot { tree })) => Begun { channel, tree },
+        Ok((_, Spec::ConnectBack(_))) => fail("it was sent on twice"),
         Err(error) => fail(&error.to_string()),
     }
 }
@@ -51,16 +53,30 @@ pub(crate) struct Begun {
 fn receive(boot: Boot) -> io::Result<(Channel, Spec)> {
     let socket = Socket::from_owned_fd(boot.enter()?)?;
     let mut channel = Channel::new(socket);
+    match receive_spec(&mut channel)? {
+        Spec::ConnectBack(invitation) => {
+            let secret = invitation.secret.clone();
+            let mut channel = connect_back(*invitation)?;
+            let mut spec = receive_spec(&mut channel)?;
+            if let Spec::Actor(spec) = &mut spec {
+                spec.secret = Some(secret);
+            }
+            Ok((channel, spec))
+        }
+        spec => Ok((channel, spec)),
+    }
+}
+
+fn receive_spec(channel: &mut Channel) -> io::Result<Spec> {
     let limit = Duration::from_millis(HANDSHAKE_MS_MAX);
-    let frame = channel.recv(Some(limit)).map_err(io::Error::other)?;
+    let frame = channel.recv(Some(limit)).map_err(with_reason)?;
     if frame.kind != Kind::Spec {
         return Err(io::Error::other(format!(
             "the parent sent a {:?} frame first",
             frame.kind
         )));
     }
-    let spec = codec::decode(&frame.payload).map_err(io::Error::other)?;
-    Ok((channel, spec))
+    codec::decode(&frame.payload).map_err(io::Error::other)
 }
 
 fn be_actor(channel: Channel, spec: ActorSpec) -> i32 {
@@ -108,7 +124,9 @@ fn start(channel: Channel, spec: ActorSpec) -> io::Result<(&'static Actor, Arc<L
         depth: spec.depth,
         tree: spec.tree,
         build,
-        secret: spec.secret,
+        secret: spec
+            .secret
+            .ok_or_else(|| io::Error::other("the parent did not tell the secret of the tree"))?,
         root: spec.root,
     };
     let actor = Actor::install(identity, spec.exposed.as_deref()).map_err(io::Error::other)?;

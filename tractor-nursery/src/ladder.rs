@@ -109,6 +109,8 @@ pub enum Event {
         /// The time left, from now to the child's end.
         remaining: Duration,
     },
+    /// The child, which had no link yet, has one now: if it was to be asked it can be.
+    Linked,
     /// The child answered that it heard the request and is cancelling itself.
     Acknowledged,
     /// The link to the child is closed: it cannot be asked, and cannot tell of holds any more.
@@ -174,7 +176,8 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// Makes the ladder of a child that is running and linked, and that holds nothing.
+    /// Makes the ladder of a child that is running, and that holds nothing. It is linked, or will
+    /// be ([`Event::Linked`]).
     pub fn new(rungs: Rungs) -> Self {
         Self {
             rungs,
@@ -229,6 +232,11 @@ impl Ladder {
             }
             Event::Begin { remaining } | Event::Urge(remaining) => {
                 self.hurry(remaining, time, out);
+            }
+            Event::Linked => {
+                if self.rung == Rung::Asked {
+                    out.push(self.ask(time));
+                }
             }
             Event::Acknowledged => {
                 if self.rung == Rung::Asked {

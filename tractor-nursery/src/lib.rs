@@ -57,6 +57,7 @@ mod place;
 
 // What a process does as a child and as the root.
 mod child_main;
+mod invited;
 mod outcome;
 pub mod root;
 mod runtime;
@@ -74,6 +75,7 @@ mod testing;
 pub use child::Condition;
 pub use cluster::{open_actor_cluster, open_named_cluster};
 pub use dump::dump_tree;
+pub use launcher::Transport;
 pub use nursery::{
     ChildStatistics, Nursery, NurseryStatistics, OnExit, open_nursery, open_nursery_with,
 };

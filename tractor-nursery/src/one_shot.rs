@@ -21,6 +21,7 @@ use tractor_core::{
 use tractor_ipc::{ActorId, DecodeError};
 
 use crate::child::{Child, Role};
+use crate::launcher::Transport;
 use crate::nursery::Nursery;
 use crate::start::{self, ChildOptions, child_options};
 

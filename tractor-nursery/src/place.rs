@@ -86,7 +86,8 @@ impl Drop for Place {
 pub(crate) fn sibling_address(parent: &Address, aid: &ActorId) -> Option<Address> {
     match parent {
         Address::Unix(path) => Some(address_in(path.parent()?, aid)),
-        Address::Tcp(_) => None,
+        // At a port of its own.
+        Address::Tcp(_) => Some(Address::LOOPBACK),
     }
 }
 
@@ -207,5 +208,7 @@ mod tests {
         let parent = Address::Unix("/run/t/00".into());
         let address = sibling_address(&parent, &aid).unwrap();
         assert_eq!(address.to_string(), "unix:/run/t/0000000000000007");
+        let parent = Address::Tcp(([127, 0, 0, 1], 80).into());
+        assert_eq!(sibling_address(&parent, &aid), Some(Address::LOOPBACK));
     }
 }

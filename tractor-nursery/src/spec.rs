@@ -1,4 +1,4 @@
-//! What a parent tells a child over the link, first of all, and what the child answers.
+//! What a parent tells a child first of all, and what the child answers.
 
 use serde::{Deserialize, Serialize};
 use tractor_core::runtime_vars::RuntimeVars;
@@ -12,11 +12,24 @@ use crate::options::Limits;
 pub(crate) enum Spec {
     /// Be an actor.
     Actor(Box<ActorSpec>),
+    /// Connect back, and be told there.
+    ConnectBack(Box<Invitation>),
     /// Be the root of a test's tree.
     TestRoot {
         /// The test's tree, which marks its processes.
         tree: TreeId,
     },
+}
+
+/// What a child needs to connect to its parent, and to prove that it is the one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Invitation {
+    /// Where its parent awaits it.
+    pub(crate) address: Address,
+    pub(crate) aid: ActorId,
+    pub(crate) parent: ActorId,
+    pub(crate) tree: TreeId,
+    pub(crate) secret: TreeSecret,
 }
 
 /// Who a child is and what it needs to know.
@@ -27,7 +40,8 @@ pub(crate) struct ActorSpec {
     pub(crate) depth: u32,
     pub(crate) tree: TreeId,
     pub(crate) build: BuildId,
-    pub(crate) secret: TreeSecret,
+    /// `None` if it was invited: it has it already, and it is not said over a network.
+    pub(crate) secret: Option<TreeSecret>,
     pub(crate) root: Contact,
     /// Where it is to listen.
     pub(crate) listen: Option<Address>,

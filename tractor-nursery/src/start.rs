@@ -9,23 +9,21 @@ use std::sync::Arc;
 use futures::channel::oneshot;
 use serde::Serialize;
 use tractor_core::io as engine;
-use tractor_core::io::link::Link;
 use tractor_core::process::StdioSpec;
 use tractor_core::runtime_vars::{self, RuntimeVars, VarError};
 use tractor_core::{
     Actor, CancelReason, Cancellation, Contact, Ending, Error, Portal, Refusal, current_actor,
     logging,
 };
-use tractor_ipc::limits::FRAME_BYTES_MAX;
-use tractor_ipc::{ActorId, FrameDecoder, Kind, codec};
+use tractor_ipc::ActorId;
 
-use crate::child::{Child, ChildLink, ExitWatch, Role};
-use crate::launcher::{Launched, Launcher, LocalLauncher, Plan};
+use crate::child::{Child, ExitWatch, Role};
+use crate::launcher::{ConnectBack, Launched, Launcher, Local, Plan, Transport};
 use crate::nurseries;
 use crate::nursery::{Inner, Nursery};
 use crate::place::sibling_address;
 use crate::runtime::runtime;
-use crate::spec::{ActorSpec, Spec};
+use crate::spec::ActorSpec;
 use crate::tree::{Report, Tree};
 
 /// An actor that is about to be started; awaiting it starts the process and gives the actor's
@@ -60,6 +58,7 @@ pub(crate) struct ChildOptions {
     pub(crate) vars: RuntimeVars,
     pub(crate) exposed: Option<Vec<String>>,
     pub(crate) threads: usize,
+    pub(crate) transport: Transport,
     pub(crate) bad_var: Option<VarError>,
 }
 
@@ -76,6 +75,7 @@ impl ChildOptions {
             vars: RuntimeVars::new(),
             exposed: None,
             threads: 1,
+            transport: Transport::default(),
             bad_var: None,
         }
     }
@@ -156,6 +156,12 @@ macro_rules! child_options {
             self.options.threads = threads.max(1);
             self
         }
+
+        /// Says how the child is linked with us: see [`Transport`].
+        pub fn transport(mut self, transport: Transport) -> Self {
+            self.options.transport = transport;
+            self
+        }
     };
 }
 pub(crate) use child_options;
@@ -192,6 +198,18 @@ fn check_outputs(options: &ChildOptions) -> Result<(), String> {
 /// Starts a child and waits until it serves calls.
 pub(crate) async fn start(
     inner: Arc<Inner>,
+    options: ChildOptions,
+    role: Role,
+) -> Result<(Portal, Arc<Child>), Error> {
+    match options.transport {
+        Transport::Inherited => launch(&Local, inner, options, role).await,
+        Transport::LoopbackTcp => launch(&ConnectBack, inner, options, role).await,
+    }
+}
+
+async fn launch<L: Launcher>(
+    launcher: &L,
+    inner: Arc<Inner>,
     mut options: ChildOptions,
     role: Role,
 ) -> Result<(Portal, Arc<Child>), Error> {
@@ -208,7 +226,8 @@ pub(crate) async fn start(
     // If this future is dropped while the process is being started, the start is not over before
     // the process is reaped.
     let starting = Arc::new(Starting(inner.clone()));
-    let spec = spec(actor, &aid, &mut options).map_err(not_spawned)?;
+    let mut spec = spec(actor, &aid, &mut options).map_err(not_spawned)?;
+    launcher.direct(actor, &mut spec).await?;
     let plan = Plan {
         aid: aid.clone(),
         tree: actor.identity().tree,
@@ -219,7 +238,7 @@ pub(crate) async fn start(
         stderr: options.stderr,
     };
     tractor_core::fault!("start.before_launch");
-    let Launched { process, socket } = LocalLauncher
+    let Launched { process, boot } = launcher
         .launch(plan, starting.clone())
         .await
         .map_err(|error| not_spawned(error.to_string()))?;
@@ -241,7 +260,7 @@ pub(crate) async fn start(
             parent,
         },
     );
-    let linked = link(&child, socket, &Spec::Actor(Box::new(spec)));
+    let linking = launcher.link(actor, &child, boot, spec);
     // Before its end can be heard of, which takes it out again.
     inner.enter(&child);
     if let Err(error) = engine::watch(Arc::new(ExitWatch(child.clone()))) {
@@ -250,28 +269,17 @@ pub(crate) async fn start(
         return Err(not_spawned(error.to_string()));
     }
     drop(starting);
-    let link = linked.map_err(|error| not_spawned(error.to_string()))?;
+    let linking = linking.map_err(|error| not_spawned(error.to_string()))?;
     let contact: Contact = match told.await {
         Ok(ready) => ready?,
         Err(oneshot::Canceled) => return Err(inner.refused(Refusal::Closing)),
     };
+    drop(linking);
+    let Some(link) = child.link().cloned() else {
+        unreachable!("a child says over its link that it is ready");
+    };
     booting.succeeded();
     Ok((Portal::over(link, contact), child))
-}
-
-fn link(
-    child: &Arc<Child>,
-    socket: tractor_ipc::Socket,
-    spec: &Spec,
-) -> std::io::Result<Arc<Link>> {
-    let owner = Box::new(ChildLink(Arc::downgrade(child)));
-    let decoder = FrameDecoder::new(FRAME_BYTES_MAX);
-    let link = Link::start(socket, decoder, Some(child.aid.clone()), owner)?;
-    child.set_link(link.clone());
-    let payload = codec::encode(spec).map_err(std::io::Error::other)?;
-    link.send(Kind::Spec, 0, &payload)
-        .map_err(std::io::Error::other)?;
-    Ok(link)
 }
 
 fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<ActorSpec, String> {
@@ -305,7 +313,7 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
         depth: identity.depth + 1,
         tree: identity.tree,
         build: identity.build,
-        secret: identity.secret.clone(),
+        secret: Some(identity.secret.clone()),
         root: identity.root.clone(),
         listen: actor.address().and_then(|ours| sibling_address(&ours, aid)),
         vars,

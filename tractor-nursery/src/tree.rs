@@ -16,9 +16,9 @@ use tractor_core::io::{self as engine, Source, SourceKey, Watch};
 use tractor_core::process::{Adoption, ExitStatus, Process};
 use tractor_core::services::{self, Responder, Service, ServiceId};
 use tractor_core::timer::{self, Timer};
-use tractor_core::{Actor, Cancellation, Contact, Ending, Refusal, current_actor};
+use tractor_core::{Actor, Cancellation, Contact, Ending, Error, Refusal, current_actor};
 use tractor_discovery::{Entry, Registrar};
-use tractor_ipc::{ActorId, codec};
+use tractor_ipc::{ActorId, Address, codec};
 
 use crate::descendants::Descendants;
 use crate::strays::Strays;
@@ -52,7 +52,13 @@ enum Request {
     AwaitGone(Vec<ActorId>),
     /// Tell on standard error what everybody is doing.
     Dump,
+    /// Listen on the loopback interface, and tell where.
+    ListenOnLoopback,
 }
+
+/// The root's answer to [`Request::ListenOnLoopback`]: where, or why not.
+#[derive(Debug, Serialize, Deserialize)]
+struct Listening(Result<Address, String>);
 
 /// Births and deaths below this actor.
 pub(crate) struct Tree {
@@ -127,6 +133,25 @@ impl Tree {
                 log::warn!("no dump of the tree: {error}");
             }
         });
+    }
+
+    /// How the root is reached by TCP, whether or not it was so far.
+    pub(crate) async fn root_on_loopback(actor: &Actor) -> Result<Contact, Error> {
+        let root = actor.identity().root.clone();
+        if matches!(root.address, Some(Address::Tcp(_))) {
+            return Ok(root);
+        }
+        let request = codec::encode(&Request::ListenOnLoopback).expect("a number always encodes");
+        let what = "an address of the root";
+        let answer = actor.ask_root(ServiceId::TREE, what, &request).await?;
+        let failed = |ending| Error::new(root.aid.clone(), ending);
+        let Listening(address) = services::decode(&answer)
+            .map_err(|reason| failed(Ending::Refused(Refusal::BadResult(reason))))?;
+        let address = address.map_err(|reason| failed(Ending::LinkLost { reason }))?;
+        Ok(Contact {
+            address: Some(address),
+            ..root
+        })
     }
 
     /// Everybody, each on a line of its own, below who started it: name, pid, what the process
@@ -327,6 +352,12 @@ impl Tree {
     }
 }
 
+fn listen_on_loopback() -> Result<Address, String> {
+    let actor = current_actor().map_err(|error| error.to_string())?;
+    let listening = actor.listen_on_loopback();
+    listening.map_err(|error| format!("the root cannot listen on the loopback interface: {error}"))
+}
+
 /// What a process does, by the system's letter for it.
 fn what_it_does(pid: u32) -> &'static str {
     let state = Process::open(pid).ok().and_then(|process| process.state());
@@ -364,6 +395,11 @@ impl Service for TreeService {
             Ok(Request::Dump) => {
                 dump::begin();
                 responder.answer(&[]);
+            }
+            Ok(Request::ListenOnLoopback) => {
+                let listening = Listening(listen_on_loopback());
+                let answer = codec::encode(&listening).expect("an address always encodes");
+                responder.answer(&answer);
             }
             Err(reason) => responder.fail(Ending::Refused(Refusal::BadArguments(reason))),
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the tests wait for what they print")]
 
 mod closing;
+mod far;
 mod levels;
 mod sharing;
 
@@ -28,6 +29,9 @@ pub(crate) const PROGRAMS: &[(&str, Main)] = &[
         "pause_after_the_end_has_begun",
         closing::pause_after_the_end_has_begun,
     ),
+    ("far_actors", far::far_actors),
+    ("far_holder_and_waiter", far::far_holder_and_waiter),
+    ("far_abort", far::far_abort),
 ];
 
 /// Pauses.

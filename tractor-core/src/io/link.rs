@@ -27,6 +27,7 @@ use crate::scope::Cancellation;
 use crate::stream::arrivals::Arrivals;
 use crate::stream::inbound::Ended;
 use crate::tasks::TaskTable;
+use crate::timer::{self, Timer};
 
 /// What a link is for: it is told of every frame that is not about calls, and of the end.
 ///
@@ -324,6 +325,20 @@ impl Link {
     /// Has the link read to its end, because the peer's process is gone. Bytes that a process
     /// which inherited the peer's end by mistake may still write are not waited for.
     pub fn end_after_reading(self: &Arc<Self>) {
+        if !self.socket.is_tcp() {
+            return self.end_when_empty();
+        }
+        // What it sent last may still be on its way, and the end of the stream comes behind it.
+        let link = Arc::downgrade(self);
+        let at = Instant::now() + LAST_BYTES_WITHIN;
+        Timer::forget(timer::schedule(at, move || {
+            if let Some(link) = link.upgrade() {
+                link.end_when_empty();
+            }
+        }));
+    }
+
+    fn end_when_empty(self: &Arc<Self>) {
         self.ending.store(true, Ordering::Release);
         engine().serve_soon(self);
     }
@@ -510,6 +525,10 @@ impl Link {
         })
     }
 }
+
+/// How long the end of a TCP stream may take to arrive when the peer's process is gone: a second,
+/// in which all that the kernel holds for a link of this machine is read many times over.
+const LAST_BYTES_WITHIN: Duration = Duration::from_secs(1);
 
 /// A call whose answer nobody has taken yet.
 pub(crate) struct Awaited(Arc<Link>);

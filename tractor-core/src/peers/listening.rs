@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tractor_ipc::handshake::Handshake;
 use tractor_ipc::{AcceptError, Address, Listener, Socket};
 
+use super::awaiting::Door;
 use super::shaking;
 use crate::actor::current_actor;
 use crate::io::{self as engine, Source, SourceKey, Watch};
@@ -19,7 +20,16 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 /// Accepts connections on the leader's thread.
 pub(super) struct Accepting {
     listener: Listener,
+    guests: Guests,
     state: Mutex<Listening>,
+}
+
+/// Who may come in.
+pub(super) enum Guests {
+    /// All of the tree.
+    Peers,
+    /// The one for whom the listener was made.
+    One(Arc<Door>),
 }
 
 /// What the leader does with a listener.
@@ -33,9 +43,10 @@ enum Listening {
 }
 
 impl Accepting {
-    pub(super) fn start(listener: Listener) -> io::Result<Arc<Self>> {
+    pub(super) fn start(listener: Listener, guests: Guests) -> io::Result<Arc<Self>> {
         let accepting = Arc::new(Self {
             listener,
+            guests,
             state: Mutex::new(Listening::Stopped),
         });
         // Held until the key is known, because a connection may come at once.
@@ -83,7 +94,12 @@ impl Accepting {
 
     fn welcome(&self, socket: Socket) {
         let Ok(actor) = current_actor() else { return };
-        if let Err(error) = shaking::start(socket, Handshake::acceptor(actor.local()), None) {
+        let door = match &self.guests {
+            Guests::Peers => None,
+            Guests::One(door) => Some(door.clone()),
+        };
+        let handshake = Handshake::acceptor(actor.local());
+        if let Err(error) = shaking::start(socket, handshake, (None, door)) {
             log::warn!("watch a connection: {error}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
@@ -10,12 +10,14 @@ use tractor_ipc::handshake::{Handshake, Step};
 use tractor_ipc::limits::{HANDSHAKE_FRAME_BYTES_MAX, HANDSHAKE_MS_MAX};
 use tractor_ipc::{Address, CloseReason, FrameDecoder, Kind, Peer, Socket};
 
+use super::awaiting::{Admitted, Door, Opened};
 use super::complaints::Complaints;
 use crate::actor::Actor;
 use crate::ending::Ending;
 use crate::error::Error;
 use crate::io as engine;
 use crate::io::link::{Link, LinkOwner};
+use crate::scope::Cancellation;
 use crate::stop;
 use crate::timer::{self, Timer};
 
@@ -31,7 +33,8 @@ pub(super) fn dial(
     let started = socket.and_then(|socket| {
         let (tell, told) = oneshot::channel();
         let handshake = Handshake::initiator(actor.local());
-        let link = start(socket, handshake, Some(tell)).map_err(|error| error.to_string())?;
+        let link =
+            start(socket, handshake, (Some(tell), None)).map_err(|error| error.to_string())?;
         Ok((link, told))
     });
     async move {
@@ -64,11 +67,12 @@ impl Drop for CloseOnDrop {
 
 type Tell = oneshot::Sender<Result<Peer, String>>;
 
-/// Puts a fresh connection into the runtime's care; its handshake has [`HANDSHAKE_MS_MAX`].
+/// Puts a fresh connection into the runtime's care; its handshake has [`HANDSHAKE_MS_MAX`]. What
+/// comes of it is told; through a door only one comes in.
 pub(super) fn start(
     socket: Socket,
     handshake: Handshake,
-    tell: Option<Tell>,
+    (tell, door): (Option<Tell>, Option<Arc<Door>>),
 ) -> io::Result<Arc<Link>> {
     let opening = handshake.opening();
     let shaking = Arc::new(Mutex::new(Some(Shaking {
@@ -79,6 +83,8 @@ pub(super) fn start(
     let decoder = FrameDecoder::new(HANDSHAKE_FRAME_BYTES_MAX);
     let owner = Box::new(PeerOwner {
         shaking: shaking.clone(),
+        door,
+        next: OnceLock::new(),
     });
     let link = Link::start(socket, decoder, None, owner)?;
     if let Some((kind, payload)) = opening {
@@ -111,13 +117,19 @@ struct Shaking {
     limit: Option<Timer>,
 }
 
-/// Owns a link to a peer, from the handshake to the end.
+/// Owns a link to a peer, from the handshake to the end, or until it has another owner.
 struct PeerOwner {
     shaking: Arc<Mutex<Option<Shaking>>>,
+    door: Option<Arc<Door>>,
+    /// Who owns it once the one has come in for whom there is a door.
+    next: OnceLock<Box<dyn LinkOwner>>,
 }
 
 impl LinkOwner for PeerOwner {
     fn frame(&self, link: &Arc<Link>, kind: Kind, id: u64, payload: &[u8]) -> Result<(), String> {
+        if let Some(next) = self.next.get() {
+            return next.frame(link, kind, id, payload);
+        }
         if link.is_open() {
             return match kind {
                 Kind::Stop => stop::received(link, id, payload),
@@ -136,9 +148,13 @@ impl LinkOwner for PeerOwner {
                 let _ = link.send(kind, 0, &payload);
             }
             Ok(Step::SendAndDone(kind, payload, peer)) => {
+                let opened = self.admit(&peer)?;
                 let _ = link.send(kind, 0, &payload);
                 link.open(peer.aid.clone());
                 Shaking::end(guard, Ok(peer));
+                if let Some(opened) = opened {
+                    opened(link);
+                }
             }
             Ok(Step::Done(peer)) => {
                 link.open(peer.aid.clone());
@@ -156,6 +172,9 @@ impl LinkOwner for PeerOwner {
     }
 
     fn closed(&self, link: &Arc<Link>, reason: &CloseReason) {
+        if let Some(next) = self.next.get() {
+            return next.closed(link, reason);
+        }
         let guard = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
         Shaking::end(guard, Err(reason.to_string()));
         if let Some(peer) = link.peer() {
@@ -172,6 +191,37 @@ impl LinkOwner for PeerOwner {
             drop(complaints);
             log::log!(level, "a connection was refused: {reason}");
         }
+    }
+
+    fn will_cancel(&self, cancellation: &Cancellation) {
+        if let Some(next) = self.next.get() {
+            next.will_cancel(cancellation);
+        }
+    }
+
+    fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
+        if let Some(next) = self.next.get() {
+            next.cancel(cancellation, remaining);
+        }
+    }
+
+    fn is_cancelling(&self, cancellation: &Cancellation, remaining: Duration) {
+        if let Some(next) = self.next.get() {
+            next.is_cancelling(cancellation, remaining);
+        }
+    }
+}
+
+impl PeerOwner {
+    /// Lets a peer in that has proved who it is, unless it is the wrong one.
+    fn admit(&self, peer: &Peer) -> Result<Option<Opened>, String> {
+        let Some(door) = &self.door else {
+            return Ok(None);
+        };
+        let Admitted { owner, opened } = door.admit(&peer.aid)?;
+        // A handshake is over once.
+        let _ = self.next.set(owner);
+        Ok(Some(opened))
     }
 }
 

@@ -72,6 +72,7 @@ fn every_event_on_every_rung() {
     let events = [
         ("begin", BEGIN),
         ("begin 40", Event::Begin { remaining: ms(40) }),
+        ("linked", Event::Linked),
         ("acknowledged", Event::Acknowledged),
         ("link closed", Event::LinkClosed),
         ("exited", Event::Exited),
@@ -284,6 +285,7 @@ const TABLE: &str = "\
 Running
   begin        Asked [AskCancel { remaining: 962ms }, Wake(210ms)]
   begin 40     Asked [AskCancel { remaining: 26ms }, Wake(140ms)]
+  linked       Running []
   acknowledged Running []
   link closed  Grace [Wake(1.21s)]
   exited       Gone []
@@ -295,6 +297,7 @@ Running
 Asked
   begin        Asked []
   begin 40     Asked [AskCancel { remaining: 26ms }]
+  linked       Asked [AskCancel { remaining: 852ms }]
   acknowledged Grace [Wake(1.1s)]
   link closed  Grace [Wake(1.1s)]
   exited       Gone []
@@ -306,6 +309,7 @@ Asked
 Grace
   begin        Grace []
   begin 40     Grace [AskCancel { remaining: 26ms }, Wake(140ms)]
+  linked       Grace []
   acknowledged Grace []
   link closed  Grace []
   exited       Gone []
@@ -317,6 +321,7 @@ Grace
 Terminated
   begin        Terminated []
   begin 40     Terminated [Wake(150ms)]
+  linked       Terminated []
   acknowledged Terminated []
   link closed  Terminated []
   exited       Gone []
@@ -328,6 +333,7 @@ Terminated
 Killed
   begin        Killed []
   begin 40     Killed []
+  linked       Killed []
   acknowledged Killed []
   link closed  Killed []
   exited       Gone []
@@ -339,6 +345,7 @@ Killed
 Gone
   begin        Gone []
   begin 40     Gone []
+  linked       Gone []
   acknowledged Gone []
   link closed  Gone []
   exited       Gone []
