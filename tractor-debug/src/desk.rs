@@ -7,9 +7,12 @@
 mod front;
 // Giving the terminal to a native debugger.
 mod lending;
+// What it tells of who has it, to people and to the journal.
+mod noted;
+mod status;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -19,12 +22,13 @@ use tractor_core::timer::{self, Timer};
 use tractor_core::{journal, logging};
 use tractor_ipc::{ActorId, codec};
 
-use crate::lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State as LockState};
+use crate::lock::{Action, Event, Lease, Lock, Refusal, RequestId, State as LockState};
 use crate::message::{Answer, Ask};
 use crate::planted::planted;
 use crate::terminal::{Read, Settings, Terminal};
 
 pub(crate) use self::front::{Front, Screen, Shown};
+use self::noted::note;
 
 /// What a prompt can ask of the tree, answered by the crate that owns its processes.
 pub trait Tree: Send + Sync + 'static {
@@ -336,23 +340,6 @@ impl Desk {
         self.tell(Event::HoldWithdrawn(request));
     }
 
-    /// Says that the holder is gone, if a line is being read for this request: nobody else ends a
-    /// prompt but by a line.
-    fn say_gone(&self, gone: &RequestId) {
-        let is_reading = {
-            let state = self.lock();
-            let held = match state.lock.state() {
-                LockState::Held { request, lease } if request == gone => Some(*lease),
-                _ => None,
-            };
-            held.is_some() && state.read.as_ref().map(|(lease, _)| *lease) == held
-        };
-        if is_reading && let Some(terminal) = self.opened() {
-            let actor = &gone.actor;
-            terminal.say(format!("{actor} is gone, and its prompt with it"));
-        }
-    }
-
     fn read(&self, lease: Lease, shown: Shown, responder: Responder) {
         let Some(terminal) = self.expect_answer(lease, responder) else {
             return;
@@ -411,80 +398,6 @@ impl Desk {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tree, with who has the terminal and who waits for it.
-    fn draw(&self) -> String {
-        let (holder, waiting) = {
-            let state = self.lock();
-            let holder = match state.lock.state() {
-                LockState::Held { request, .. } => Some(request.actor.clone()),
-                LockState::Free | LockState::Reclaiming { .. } => None,
-            };
-            let waiting = state.lock.waiting().map(|it| it.actor.clone());
-            (holder, waiting.collect::<Vec<_>>())
-        };
-        self.tree.draw(&|aid| {
-            let place = waiting.iter().position(|it| it == aid);
-            match place {
-                _ if holder.as_ref() == Some(aid) => Some("has the terminal".to_owned()),
-                Some(place) => Some(format!("waits for the terminal, number {}", place + 1)),
-                None => None,
-            }
-        })
-    }
-
-    /// If who has the terminal asks for no line within a while it is named, so that nobody waits
-    /// for a prompt that cannot come.
-    fn watch_for_silence(&self, lease: Lease) {
-        let (me, reads) = (self.me.clone(), self.lock().reads);
-        Timer::forget(timer::schedule(Instant::now() + SILENCE, move || {
-            if let Some(desk) = me.upgrade() {
-                desk.note_silence(lease, reads);
-            }
-        }));
-    }
-
-    fn note_silence(&self, lease: Lease, reads: u64) {
-        let holder = {
-            let state = self.lock();
-            match state.lock.state() {
-                LockState::Held { request, lease: of }
-                    if *of == lease && state.reads == reads && state.read.is_none() =>
-                {
-                    Some(request.actor.clone())
-                }
-                _ => None,
-            }
-        };
-        if let (Some(holder), Some(terminal)) = (holder, self.opened()) {
-            let doing = self.tree.look_at(&holder).unwrap_or("is not known here");
-            terminal.say(format!(
-                "{holder} has the terminal and says nothing; its process {doing}. SIGTERM to the \
-                 root ends the tree."
-            ));
-        }
-    }
-
-    fn queue(&self) -> String {
-        let state = self.lock();
-        let mut text = String::new();
-        let line = |what: &str, request: &RequestId, text: &mut String| {
-            let want = state.wants.get(request);
-            let why = want.map_or("", |want| &want.why);
-            let age = want.map_or(0, |want| want.since.elapsed().as_secs());
-            let _ = writeln!(text, "{what} {}, for {age} s: {why}", request.actor);
-        };
-        if let LockState::Held { request, .. } = state.lock.state() {
-            line("has it:", request, &mut text);
-        }
-        for request in state.lock.waiting() {
-            line("waits: ", request, &mut text);
-        }
-        if state.lock.phase() != Phase::Open {
-            text.push_str("the tree is ending: nobody else is let in unless shielded\n");
-        }
-        text
-    }
-
     /// The lock as it stands.
     #[cfg(feature = "__mutants")]
     pub(crate) fn seen(&self) -> Lock {
@@ -502,38 +415,6 @@ impl fmt::Debug for Desk {
         f.debug_struct("Desk").finish_non_exhaustive()
     }
 }
-
-/// Notes in the journal who has the terminal, and who waits for it.
-fn note(lock: &Lock) {
-    match lock.state() {
-        LockState::Free => journal::over(format_args!("terminal")),
-        LockState::Held { request, lease } => {
-            let (actor, number, lease) = (&request.actor, request.number, lease.0);
-            let text = format_args!("{actor:?} has it, by its request {number}, lease {lease}");
-            journal::state(format_args!("terminal"), text);
-        }
-        LockState::Reclaiming { .. } => {
-            journal::state(format_args!("terminal"), format_args!("is being restored"));
-        }
-    }
-    journal::state(format_args!("queue"), format_args!("{}", Queue(lock)));
-}
-
-/// Who waits, in a line.
-struct Queue<'a>(&'a Lock);
-
-impl fmt::Display for Queue<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, request) in self.0.waiting().enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(f, "{comma}{:?} {}", request.actor, request.number)?;
-        }
-        Ok(())
-    }
-}
-
-/// For how long who has the terminal may say nothing before it is named.
-const SILENCE: Duration = Duration::from_secs(5);
 
 fn reply(responder: Option<Responder>, answer: &Answer) {
     if let Some(responder) = responder {
