@@ -8,6 +8,10 @@
 mod phase;
 // A task that the executor polls.
 mod moved;
+// A plain function.
+mod plain;
+// A task that is cancelled.
+mod cancelled;
 // What a task tells of itself.
 mod statistics;
 
@@ -21,12 +25,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
-use tractor_ipc::{ActorId, FROM_CALLEE, Kind};
+use tractor_ipc::{FROM_CALLEE, Kind};
 
 pub use self::statistics::{TaskState, TaskStatistics};
 
 use self::moved::Moved;
-use self::phase::{Cancel, GivenBack, Phase, Rest};
+use self::phase::{Phase, Rest};
 use crate::actor;
 use crate::crash::{self, CrashWatch};
 use crate::dialog::{Dialog, Seat};
@@ -227,56 +231,6 @@ impl RpcTask {
         rt::spawn(Moved(self.clone()));
     }
 
-    /// Cancels it. It is answered when it has been dropped.
-    pub(crate) fn cancel(self: &Arc<Self>, reason: CancelReason, by: Option<ActorId>) {
-        // Set before the state says so: whoever sees the state asks for the reason. The first
-        // cancel is the one that counts.
-        let _ = self.cancelled.set(Cancellation {
-            by: by.clone(),
-            reason,
-        });
-        let step = self.phase.cancel(self.scope.has_active_shield());
-        if step == Cancel::Nothing {
-            return;
-        }
-        self.break_off_dialog();
-        self.scope.cancel_with(reason, by);
-        match step {
-            Cancel::Nothing => {}
-            Cancel::Drop => self.drop_soon(),
-            Cancel::Answer => self.send_answer(Err(self.cancelled_error()), false),
-            // The shield may have been left meanwhile; the poll that follows will see.
-            Cancel::Wake => self.wake_by_ref(),
-        }
-    }
-
-    /// Has the leader drop it, for who holds it. If it entered a shield just before that,
-    /// it is given back, and the poll that leaves the shield sees to it.
-    fn drop_soon(self: &Arc<Self>) {
-        if !self.scope.has_active_shield() {
-            return engine().push(Job::Drop(self.clone()));
-        }
-        match self.phase.give_back() {
-            GivenBack { woken: false, .. } => self.wake_by_ref(),
-            GivenBack { moved: true, .. } => self.outer.wake(),
-            GivenBack { moved: false, .. } => self.spawn(),
-        }
-    }
-
-    /// Whoever called it is gone.
-    pub(crate) fn cancel_for_lost_peer(self: &Arc<Self>) {
-        self.cancel(CancelReason::PeerLost, self.link.peer().cloned());
-    }
-
-    /// Drops what it holds, as user code, and answers that it was cancelled. Only for who
-    /// holds it.
-    pub(crate) fn drop_body(self: &Arc<Self>) {
-        self.end_dialog();
-        self.discard();
-        self.answer(Err(self.cancelled_error()), false);
-        self.outer.wake();
-    }
-
     /// Drops what is held of the user's. A destructor that panics ends there.
     fn discard(&self) {
         let held = std::mem::replace(&mut *self.held(), Held::Nothing);
@@ -302,15 +256,6 @@ impl RpcTask {
     fn end_dialog(&self) {
         if let Some(dialog) = self.dialog() {
             dialog.end(&Ended::Well, None);
-        }
-    }
-
-    /// It is cancelled: behind a shield it would wait for items of one who sends no more. The table
-    /// is asked, whose lock orders this with the beginning of the dialog.
-    fn break_off_dialog(&self) {
-        if let Some(dialog) = self.link.dialog(self.call) {
-            let error = self.cancelled_error();
-            dialog.end(&Ended::Badly(error.clone()), Some(&error));
         }
     }
 
@@ -429,48 +374,6 @@ impl RpcTask {
         }
     }
 
-    fn run_blocking(
-        self: &Arc<Self>,
-        function: Box<dyn FnOnce() -> Result<Vec<u8>, Ending> + Send>,
-    ) {
-        let cancelled = self.phase.block();
-        if cancelled {
-            return self.answer(Err(self.cancelled_error()), false);
-        }
-        let task = self.clone();
-        // What it sends is not gathered: it may run for long.
-        rt::spawn_blocking(move || {
-            let (result, leaving) = task.surround(|| {
-                let (result, seen) = match panics::catch(function) {
-                    Ok(result) => (result, false),
-                    Err(panicked) => (Err(panicked), crash::take_seen()),
-                };
-                let leaving = transit::take_answered();
-                if let Err(ending) = &result
-                    && !seen
-                {
-                    task.watch_crash_blocking(ending);
-                }
-                (result, leaving)
-            });
-            let result = result
-                .and_then(|bytes| task.send_ends(bytes, leaving))
-                .map_err(|ending| task.error(ending));
-            let answered = task.phase.finish();
-            task.leave();
-            if !answered {
-                task.send_answer(result, false);
-            }
-        });
-    }
-
-    /// As [`watch_crash`](Self::watch_crash), on a thread of a plain function.
-    fn watch_crash_blocking(&self, ending: &Ending) {
-        if let Some((watch, error)) = self.watched(ending) {
-            futures::executor::block_on(watch.failed(self.name(), error));
-        }
-    }
-
     /// Who looks at such an end of it, if anybody does, with the error to be looked at.
     fn watched(&self, ending: &Ending) -> Option<(&'static Arc<dyn CrashWatch>, Error)> {
         let watch = crash::watcher()?;
@@ -495,11 +398,6 @@ impl RpcTask {
         self.scope.enter_poll(f)
     }
 
-    /// Whether it is cancelled and nothing shields it.
-    fn is_to_be_dropped(&self, cancelled: bool) -> bool {
-        cancelled && !self.scope.has_active_shield()
-    }
-
     fn registration(&self) -> MutexGuard<'_, Option<Registration>> {
         self.registration
             .lock()
@@ -514,18 +412,6 @@ impl RpcTask {
 
     fn error(&self, ending: Ending) -> Error {
         actor::local_error(ending, Some(self.export))
-    }
-
-    /// What it answers when it is dropped: a failure that was being looked at stays one.
-    fn cancelled_error(&self) -> Error {
-        if let Some(ending) = self.failed.get() {
-            return self.error(ending.clone());
-        }
-        let cancellation = self.cancelled.get().cloned();
-        self.error(crash::ending_of(cancellation.unwrap_or(Cancellation {
-            by: None,
-            reason: CancelReason::ScopeCancelled,
-        })))
     }
 
     /// The task in numbers and words.

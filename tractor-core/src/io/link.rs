@@ -1,23 +1,30 @@
 //! [`Link`]: one connection to another actor, as the I/O threads see it.
 
+// How it ends.
+mod end;
+// It in numbers.
+mod traffic;
+
 use std::fmt;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tractor_ipc::codec::Shared;
 use tractor_ipc::limits::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES};
 use tractor_ipc::{ActorId, CloseReason, FrameDecoder, Kind, PayloadTooLong, Socket};
 
+pub use self::traffic::LinkStatistics;
+use self::traffic::Traffic;
 use super::engine;
 use super::items::Appended;
 use super::look::LookScore;
+use super::noted;
 use super::poller::Interest;
 use super::rest::Rest;
 use super::token::ReadToken;
 use super::write::{WriteQueue, Written};
-use super::{noted, rest};
 use crate::calls::{CallTable, Slot};
 use crate::dialog::{Dialog, DialogTable};
 use crate::error::Error;
@@ -25,9 +32,7 @@ use crate::invoke::RpcTask;
 use crate::peers::Hold;
 use crate::scope::Cancellation;
 use crate::stream::arrivals::Arrivals;
-use crate::stream::inbound::Ended;
 use crate::tasks::TaskTable;
-use crate::timer::{self, Timer};
 
 /// What a link is for: it is told of every frame that is not about calls, and of the end.
 ///
@@ -95,35 +100,6 @@ pub struct Link {
 /// Pings that were sent, and what is called when the answer comes.
 type Pongs = Vec<(u64, Box<dyn FnOnce() + Send>)>;
 
-#[derive(Debug)]
-struct Traffic {
-    opened: Instant,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
-}
-
-/// A link in numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LinkStatistics {
-    /// Who is at the other end.
-    pub peer: ActorId,
-    /// How long the link has been open.
-    pub age: Duration,
-    /// Bytes received, headers included.
-    pub bytes_in: u64,
-    /// Bytes sent or queued, headers included.
-    pub bytes_out: u64,
-    /// Bytes of the latter that the peer has not taken yet.
-    pub bytes_queued: usize,
-    /// Calls to the peer that await an answer.
-    pub calls: usize,
-    /// What these call, the longest wait first.
-    pub calls_in_flight: Vec<String>,
-    /// Tasks that the peer started here.
-    pub tasks: usize,
-}
-
 impl Link {
     /// Takes a connection into the runtime's care. `peer` is `None` if it has to prove itself
     /// first; until [`open`](Self::open) every frame goes to the owner.
@@ -158,11 +134,7 @@ impl Link {
             ending: AtomicBool::new(false),
             flush_planned: AtomicBool::new(false),
             owner,
-            traffic: Traffic {
-                opened: Instant::now(),
-                bytes_in: AtomicU64::new(0),
-                bytes_out: AtomicU64::new(0),
-            },
+            traffic: Traffic::begin(),
             pongs: Mutex::default(),
         })?;
         // Frames that were read before, by whoever made the connection, raise no event.
@@ -241,8 +213,7 @@ impl Link {
     #[inline]
     pub(crate) fn append_item(&self, id: u64, item: &[u8]) -> Appended {
         let appended = self.writer.append_item(id, item);
-        let bytes = item.len() as u64;
-        self.traffic.bytes_out.fetch_add(bytes, Ordering::Relaxed);
+        self.traffic.sent(item.len());
         appended
     }
 
@@ -267,15 +238,12 @@ impl Link {
         if len > FRAME_BYTES_MAX {
             return Err(PayloadTooLong { len });
         }
-        let bytes = (len + FRAME_HEADER_BYTES) as u64;
-        self.traffic.bytes_out.fetch_add(bytes, Ordering::Relaxed);
+        self.traffic.sent(len + FRAME_HEADER_BYTES);
         Ok(())
     }
 
     pub(crate) fn count_in(&self, bytes: usize) {
-        self.traffic
-            .bytes_in
-            .fetch_add(bytes as u64, Ordering::Relaxed);
+        self.traffic.received(bytes);
     }
 
     /// Sends what was corked.
@@ -320,93 +288,6 @@ impl Link {
         if *interest != before && !self.ended.load(Ordering::Acquire) {
             engine().watch(self.socket.as_fd(), self.key, *interest);
         }
-    }
-
-    /// Has the link read to its end, because the peer's process is gone. Bytes that a process
-    /// which inherited the peer's end by mistake may still write are not waited for.
-    pub fn end_after_reading(self: &Arc<Self>) {
-        if !self.socket.is_tcp() {
-            return self.end_when_empty();
-        }
-        // What it sent last may still be on its way, and the end of the stream comes behind it.
-        let link = Arc::downgrade(self);
-        let at = Instant::now() + LAST_BYTES_WITHIN;
-        Timer::forget(timer::schedule(at, move || {
-            if let Some(link) = link.upgrade() {
-                link.end_when_empty();
-            }
-        }));
-    }
-
-    fn end_when_empty(self: &Arc<Self>) {
-        self.ending.store(true, Ordering::Release);
-        engine().serve_soon(self);
-    }
-
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
-    }
-
-    /// Ends the link. The first reason counts.
-    pub fn close(self: &Arc<Self>, reason: &CloseReason) {
-        {
-            let _interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.ended.swap(true, Ordering::AcqRel) {
-                return;
-            }
-            engine().remove(self.key, self.socket.as_fd());
-        }
-        self.writer.close();
-        if self.unplan_flush() {
-            engine().monitor.flush_made();
-        }
-        rest::end(self);
-        // It fails only if the peer knows already.
-        let _ = self.socket.shutdown_write();
-        let tasks = self.tasks().close();
-        if !tasks.is_empty() {
-            engine().linger(self);
-        }
-        for task in tasks {
-            task.cancel_for_lost_peer();
-        }
-        self.end_callee_dialogs();
-        self.owner.closed(self, reason);
-    }
-
-    /// Ends what was said during calls of the peer. Our own calls end when it is known how the
-    /// peer did, with [`lose_calls`](Self::lose_calls).
-    fn end_callee_dialogs(&self) {
-        let dialogs: Vec<_> = self.dialogs().values().filter_map(Weak::upgrade).collect();
-        for dialog in dialogs.iter().filter(|dialog| dialog.ends_with_link()) {
-            dialog.end(&Ended::Well, None);
-        }
-    }
-
-    /// Whether the link has ended.
-    pub fn is_closed(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    /// Fails all calls that await an answer, and all later ones.
-    pub fn lose_calls(&self, error: Error) {
-        let lost = self.calls().lose(error.clone());
-        for (id, slot) in lost {
-            noted::call_over(self, id);
-            slot.fill(crate::calls::Reply::Lost(error.clone()));
-        }
-        let pongs = std::mem::take(&mut *self.pongs());
-        drop(pongs);
-        self.arrivals.clear();
-        let dialogs: Vec<_> = self.dialogs().values().filter_map(Weak::upgrade).collect();
-        for dialog in dialogs.iter().filter(|dialog| dialog.tie.is_some()) {
-            dialog.lost(&error);
-        }
-    }
-
-    /// Why no answer comes over it any more, once that is known.
-    pub(crate) fn lost(&self) -> Option<Error> {
-        self.calls().lost().cloned()
     }
 
     /// Who keeps it open, if it was made here for its users.
@@ -509,26 +390,7 @@ impl Link {
     pub(crate) fn owner(&self) -> &dyn LinkOwner {
         &*self.owner
     }
-
-    /// The link in numbers; `None` before the peer proved itself.
-    pub fn statistics(&self) -> Option<LinkStatistics> {
-        let calls_in_flight = self.calls().in_flight();
-        Some(LinkStatistics {
-            peer: self.peer()?.clone(),
-            age: self.traffic.opened.elapsed(),
-            bytes_in: self.traffic.bytes_in.load(Ordering::Relaxed),
-            bytes_out: self.traffic.bytes_out.load(Ordering::Relaxed),
-            bytes_queued: self.writer.queued_bytes(),
-            calls: calls_in_flight.len(),
-            calls_in_flight,
-            tasks: self.tasks().len(),
-        })
-    }
 }
-
-/// How long the end of a TCP stream may take to arrive when the peer's process is gone: a second,
-/// in which all that the kernel holds for a link of this machine is read many times over.
-const LAST_BYTES_WITHIN: Duration = Duration::from_secs(1);
 
 /// A call whose answer nobody has taken yet.
 pub(crate) struct Awaited(Arc<Link>);
