@@ -1,6 +1,11 @@
 //! [`open_nursery`] and [`Nursery`]: a scope that owns actor processes and does not return before
 //! every one of them is reaped.
 
+// Its end.
+mod leaving;
+// What it tells of itself.
+mod statistics;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -11,16 +16,17 @@ use std::time::{Duration, Instant};
 
 use tractor_core::io::link::Link;
 use tractor_core::scope::{self, Registration};
-use tractor_core::timer;
 use tractor_core::{
     Call, CancelReason, CancelScope, Cancellation, Ending, Error, Failure, Refusal, current_actor,
 };
 use tractor_ipc::ActorId;
 
-use crate::child::{Child, Condition, Role};
+pub use self::statistics::{ChildStatistics, NurseryStatistics};
+
+use self::leaving::HandOver;
+use crate::child::Child;
 use crate::nurseries;
 use crate::one_shot::RunInActor;
-use crate::options::DAEMON_NOTICE_AFTER;
 use crate::start::{ChildOptions, StartActor};
 
 /// A scope that owns actor processes.
@@ -181,34 +187,6 @@ impl fmt::Debug for Nursery {
     }
 }
 
-/// A nursery in numbers and words.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct NurseryStatistics {
-    /// Its number in this process.
-    pub number: u64,
-    /// For how long it has been open.
-    pub age: Duration,
-    /// The children that are not reaped, in the order in which they were started.
-    pub children: Vec<ChildStatistics>,
-    /// The failures so far.
-    pub failures: usize,
-}
-
-/// A child in numbers and words.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ChildStatistics {
-    /// Who it is.
-    pub aid: ActorId,
-    /// Its process.
-    pub pid: u32,
-    /// Whether it lives until it is cancelled.
-    pub is_daemon: bool,
-    /// What it is doing.
-    pub condition: Condition,
-}
-
 /// What the clones of a nursery and its children share.
 pub(crate) struct Inner {
     pub(crate) number: u64,
@@ -349,88 +327,6 @@ impl Inner {
         }))
     }
 
-    /// The block has ended: waits for the children, or cancels them.
-    async fn leave(&self, well: bool, on_exit: OnExit) {
-        let by = Some(self.owner.clone());
-        if !well {
-            let why = self.block.cancelled_by();
-            let why = why.unwrap_or(Cancellation {
-                by,
-                reason: CancelReason::ScopeCancelled,
-            });
-            self.cancel(&why, Duration::MAX);
-        } else {
-            self.wait(|state| state.one_shots == 0 && state.starting == 0)
-                .await;
-            if on_exit == OnExit::CancelDaemons {
-                self.cancel(
-                    &Cancellation {
-                        by,
-                        reason: CancelReason::Asked,
-                    },
-                    Duration::MAX,
-                );
-            }
-        }
-        let notice = self.notice_of_daemons();
-        // Closed in the same step: a clone in another task must not start anything in between.
-        self.wait(State::close_if_empty).await;
-        drop(notice);
-    }
-
-    /// Says in the log, by and by, for which daemons the nursery waits.
-    fn notice_of_daemons(&self) -> Option<timer::Timer> {
-        if self.lock().cancelled.is_some() {
-            return None;
-        }
-        let number = self.number;
-        Some(timer::schedule(
-            Instant::now() + DAEMON_NOTICE_AFTER,
-            move || {
-                let Some(inner) = nurseries::find(number) else {
-                    return;
-                };
-                if inner.lock().cancelled.is_some() {
-                    return;
-                }
-                let waiting = inner.statistics().children;
-                let names: Vec<_> = waiting.iter().map(|child| child.aid.to_string()).collect();
-                log::warn!(
-                    "the nursery's block ended {DAEMON_NOTICE_AFTER:?} ago, and it waits for {}: \
-                 nobody has cancelled them",
-                    names.join(", "),
-                );
-            },
-        ))
-    }
-
-    /// What the nursery returns.
-    fn verdict<T, E>(&self, block: Result<Result<T, E>, scope::Cancelled>) -> Result<T, E>
-    where
-        E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let failures = std::mem::take(&mut self.lock().failures);
-        let raise = |errors: Vec<Error>| Err(E::from(Error::several(&self.owner, errors)));
-        match block {
-            Ok(result) if failures.is_empty() => result,
-            Ok(Ok(_)) => raise(failures),
-            Ok(Err(error)) => {
-                let first = Error::of_block(&self.owner, "the nursery's block", error.into());
-                // That it has heard how the children were cancelled for a failure adds nothing.
-                let first = Some(first).filter(|first| !first.is_of_cancel());
-                raise(first.into_iter().chain(failures).collect())
-            }
-            Err(_) if !failures.is_empty() => raise(failures),
-            Err(cancelled) => {
-                let Cancellation { by, reason } = cancelled.into_cancellation();
-                raise(vec![Error::new(
-                    self.owner.clone(),
-                    Ending::Cancelled { by, reason },
-                )])
-            }
-        }
-    }
-
     pub(crate) fn refused(&self, refusal: Refusal) -> Error {
         Error::new(self.owner.clone(), Ending::Refused(refusal))
     }
@@ -459,22 +355,6 @@ impl Inner {
     pub(crate) fn population(&self) -> usize {
         let state = self.lock();
         state.children.len() + state.starting
-    }
-
-    pub(crate) fn statistics(&self) -> NurseryStatistics {
-        let state = self.lock();
-        let child = |child: &Arc<Child>| ChildStatistics {
-            aid: child.aid.clone(),
-            pid: child.pid(),
-            is_daemon: child.role != Role::OneShot,
-            condition: child.condition(),
-        };
-        NurseryStatistics {
-            number: self.number,
-            age: self.opened.elapsed(),
-            children: state.children.values().map(child).collect(),
-            failures: state.failures.len(),
-        }
     }
 
     fn wait(&self, done: impl Fn(&mut State) -> bool) -> impl Future<Output = ()> {
@@ -513,27 +393,5 @@ impl State {
         let empty = self.is_empty();
         self.closed |= empty;
         empty
-    }
-}
-
-/// Leaves the children of a nursery whose future is over, or was dropped, to the actor.
-struct HandOver(Arc<Inner>);
-
-impl Drop for HandOver {
-    fn drop(&mut self) {
-        let empty = {
-            let mut state = self.0.lock();
-            state.closed = true;
-            state.is_empty()
-        };
-        if !empty {
-            let by = Some(self.0.owner.clone());
-            let cancellation = Cancellation {
-                by,
-                reason: CancelReason::Dropped,
-            };
-            self.0.cancel(&cancellation, Duration::MAX);
-        }
-        self.0.forget_if_over();
     }
 }
