@@ -43,7 +43,7 @@ pub struct Nursery {
 #[non_exhaustive]
 pub enum OnExit {
     /// Waits until somebody cancels them, and says so in the log after
-    /// [`DAEMON_NOTICE_AFTER`].
+    /// [`DAEMON_NOTICE_AFTER`](crate::options::DAEMON_NOTICE_AFTER).
     #[default]
     WaitForDaemons,
     /// Cancels them.
