@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use tractor::current_actor;
+use tractor::{TaskState, current_actor};
 use tractor_core::process::{Process, Signal};
 
 /// Who runs it.
@@ -53,6 +53,15 @@ pub(crate) async fn fail(text: String, micros: u64) -> Result<u32, String> {
 #[tractor::rpc]
 pub(crate) async fn tasks_running() -> Result<usize, tractor::Error> {
     Ok(current_actor()?.statistics().tasks.len() - 1)
+}
+
+/// How many calls have begun here and are not over, this one not counted. Another may be cancelled
+/// before it has done anything.
+#[tractor::rpc]
+pub(crate) async fn tasks_begun() -> Result<usize, tractor::Error> {
+    let tasks = current_actor()?.statistics().tasks;
+    let begun = tasks.iter().filter(|it| it.state != TaskState::Starting);
+    Ok(begun.count() - 1)
 }
 
 /// Sends this process a signal that it does not survive, or does not go on after.

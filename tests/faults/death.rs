@@ -8,7 +8,7 @@ use tractor::{Portal, open_nursery};
 use tractor_core::process::{Process, Signal};
 
 use crate::calls::{idle, tasks_running};
-use crate::tree::{PROMPT, assert_alone, eventually, hold, kill, ms, note, within};
+use crate::tree::{PROMPT, assert_alone, eventually, hold, kill, ms, note, until_begun, within};
 
 /// Fault 2. A child is killed after it became ready and before anybody called it. Its nursery is
 /// told who and how, and its siblings are cancelled.
@@ -56,13 +56,7 @@ async fn death_during_calls_is_told_once_to_each() -> tractor::Result<()> {
         for _ in 0..3 {
             calls.push(async_std::task::spawn(mortal.run(idle())));
         }
-        eventually("they wait", async || {
-            mortal
-                .run(tasks_running())
-                .await
-                .is_ok_and(|tasks| tasks == 3)
-        })
-        .await;
+        until_begun(&mortal, 3).await;
         kill(&hold(mortal.pid()));
         std::future::pending::<tractor::Result<()>>().await
     })
@@ -96,10 +90,7 @@ async fn death_while_cancelling_is_recorded() -> tractor::Result<()> {
     let ended = open_nursery(async |nursery| {
         let slow = nursery.start_actor("slow").await?;
         async_std::task::spawn(slow.run(crate::calls::deaf()));
-        eventually("it takes its time", async || {
-            slow.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&slow, 1).await;
         let process = hold(slow.pid());
         slow.cancel_actor().await?;
         kill(&process);

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use tractor::{Liveness, Portal, open_nursery};
 use tractor_core::process::Signal;
 
-use crate::calls::{block, deaf, idle, pid, tasks_running};
+use crate::calls::{block, deaf, idle, pid};
 use crate::support;
 use crate::tree::{
-    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, ms, stop, within,
+    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, ms, stop, until_begun,
+    within,
 };
 
 /// Fault 12. An idle child is stopped. A probe says that it is stopped and not that it is dead;
@@ -68,13 +69,7 @@ async fn deaf_child_is_ended_by_the_ladder() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let child = nursery.start_actor("deaf").await?;
         let call = async_std::task::spawn(child.run(deaf()));
-        eventually("it does not listen", async || {
-            child
-                .run(tasks_running())
-                .await
-                .is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&child, 1).await;
         let (begin, process) = (Instant::now(), hold(child.pid()));
         child.cancel_actor_within(ms(1000)).await?;
         within(begin, ms(700), "the word that it heard");
@@ -103,13 +98,7 @@ async fn deaf_child_is_ended_by_the_ladders_own_bounds() -> tractor::Result<()> 
     open_nursery(async |nursery| {
         let child = nursery.start_actor("deaf").await?;
         async_std::task::spawn(child.run(deaf()));
-        eventually("it does not listen", async || {
-            child
-                .run(tasks_running())
-                .await
-                .is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&child, 1).await;
         nursery.cancel();
         tractor::Ok(())
     })
@@ -171,13 +160,7 @@ async fn waiting_call(actor: &Portal) -> (std::path::PathBuf, impl Future<Output
         .join("dropped");
     let mut call = Box::pin(actor.run(mark_when_dropped(mark.display().to_string())));
     assert!(futures::poll!(call.as_mut()).is_pending());
-    eventually("it waits", async || {
-        actor
-            .run(tasks_running())
-            .await
-            .is_ok_and(|tasks| tasks > 0)
-    })
-    .await;
+    until_begun(actor, 1).await;
     (mark, async move {
         let _ = call.await;
     })

@@ -6,9 +6,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tractor::{Address, current_actor};
+use tractor::{Address, Portal, current_actor};
 use tractor_core::process::census::{marked_processes, zombie_children};
 use tractor_core::process::{Process, Signal};
+
+use crate::calls::tasks_begun;
 
 /// What an actor that ends by itself stays below, also on a busy machine: after 3 s the ladder
 /// sends its first signal to one that heard.
@@ -72,6 +74,15 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
         within(begin, BOUNDED, what);
         async_std::task::sleep(ms(2)).await;
     }
+}
+
+/// Waits until so many calls have begun in an actor.
+pub(crate) async fn until_begun(actor: &Portal, calls: usize) {
+    eventually("the calls have begun", async || {
+        let begun = actor.run(tasks_begun()).await;
+        begun.is_ok_and(|begun| begun >= calls)
+    })
+    .await;
 }
 
 /// The sweep: nobody of the tree is there but this root, as a process, a zombie or a socket.

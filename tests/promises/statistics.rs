@@ -94,6 +94,47 @@ async fn an_actor_tells_its_tasks_by_caller_and_its_links_by_bytes() -> tractor:
     Ok(())
 }
 
+/// Waits, where the executor polls it.
+#[tractor::rpc(spawn)]
+async fn wait_in_executor() {
+    std::future::pending().await
+}
+
+#[tractor::rpc]
+async fn wait_in_root() -> tractor::Result<()> {
+    get_root().await?.run(wait_in_executor()).await
+}
+
+/// Waits until the only task of this actor stands so.
+async fn until_task_is(state: TaskState) {
+    let root = current_actor().expect("a test's body is an actor");
+    while root.statistics().tasks.first().map(|it| it.state) != Some(state) {
+        checkpoint().await.expect("nobody cancels this");
+    }
+}
+
+#[tractor::test]
+async fn a_call_that_has_only_come_is_starting() -> tractor::Result<()> {
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = futures::channel::oneshot::channel();
+    // The thread that polls tasks; this body has one of its own.
+    async_std::task::spawn(async move {
+        begun.send(()).expect("the test waits");
+        may_go_on.recv().expect_err("it is dropped");
+    });
+    has_begun.await.expect("it begins");
+    open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        let mut call = Box::pin(worker.run(wait_in_root()));
+        assert!(futures::poll!(call.as_mut()).is_pending());
+        until_task_is(TaskState::Starting).await;
+        drop(go_on);
+        until_task_is(TaskState::Waiting).await;
+        worker.cancel_actor().await
+    })
+    .await
+}
+
 #[tractor::test]
 async fn a_nursery_tells_its_children_and_what_they_do() -> tractor::Result<()> {
     assert!(nurseries().is_empty());

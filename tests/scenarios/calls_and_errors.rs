@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use tractor::{Ending, Liveness, find_actor, open_nursery};
 
-use crate::calls::{die, fail, idle, pid, tasks_running};
+use crate::calls::{die, fail, idle, pid};
 use crate::chance::Chance;
-use crate::tree::{PROMPT, assert_alone, eventually, exited, hold, kill, ms, stop, within};
+use crate::tree::{PROMPT, assert_alone, exited, hold, kill, ms, stop, until_begun, within};
 
 /// T07. A child is killed around the moment in which it is asked to end. The one who asks does
 /// not wait for the word of a dead process.
@@ -53,10 +53,7 @@ pub(crate) async fn t10_every_cancel_is_acknowledged(seed: u64) -> tractor::Resu
         let slow = nursery.start_actor("slow").await?;
         let sibling = nursery.start_actor("sibling").await?;
         let task = async_std::task::spawn(slow.run(linger(100)));
-        eventually("it lingers", async || {
-            slow.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&slow, 1).await;
         let delays: Vec<_> = (0..3).map(|_| chance.delay(20)).collect();
         let slow = &slow;
         let asking = futures::future::join_all(delays.into_iter().map(|delay| async move {
@@ -294,13 +291,7 @@ pub(crate) async fn t20_cleanup_does_not_mask_the_error(seed: u64) -> tractor::R
     open_nursery(async |nursery| {
         let worker = nursery.start_actor("worker").await?;
         let call = async_std::task::spawn(worker.run(fail_tidily(10)));
-        eventually("it cleans up", async || {
-            worker
-                .run(tasks_running())
-                .await
-                .is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&worker, 1).await;
         chance.pause(5).await;
         worker.cancel_actor().await?;
         let error = call.await.expect_err("it fails");

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use tractor::{Portal, find_actor, get_root, open_nursery, query_actor};
 
-use crate::calls::{block, deaf, echo, pid, tasks_running};
+use crate::calls::{block, deaf, echo, pid};
 use crate::chance::Chance;
 use crate::tree::{
     BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, socket_path,
-    stop, within,
+    stop, until_begun, within,
 };
 
 /// T01. Children are cancelled while their parent keeps their links open until they have exited.
@@ -45,14 +45,7 @@ pub(crate) async fn t02_stuck_task_of_a_peer_holds_nobody_up(seed: u64) -> tract
         let peer = nursery.start_actor("peer").await?;
         let sync = chance.coin();
         let stuck = async_std::task::spawn(peer.run(call_into("victim".into(), sync)));
-        eventually("the call reaches the victim", async || {
-            // Its thread may be held; the runtime polls this on another.
-            victim
-                .run(tasks_running())
-                .await
-                .is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&victim, 1).await;
         chance.pause(20).await;
         victim.cancel_actor_within(ms(600)).await?;
         let error = stuck.await.expect_err("its callee was cancelled");
@@ -356,10 +349,7 @@ pub(crate) async fn t43_cleanup_may_call_others(seed: u64) -> tractor::Result<()
             .join("cleaned");
         let call = tidy.run(clean_up_with("friend".into(), mark.display().to_string()));
         let call = async_std::task::spawn(call);
-        eventually("the task runs", async || {
-            tidy.run(tasks_running()).await.is_ok_and(|tasks| tasks > 0)
-        })
-        .await;
+        until_begun(&tidy, 1).await;
         chance.pause(10).await;
         tidy.cancel_actor().await?;
         // Its result comes, or the news of the cancel; the clean-up was made in both cases.

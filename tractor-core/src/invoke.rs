@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -77,6 +77,8 @@ pub(crate) struct RpcTask {
     dialog: OnceLock<Weak<Dialog>>,
     /// How it has failed, once the crash watch looks at that.
     failed: OnceLock<Ending>,
+    /// Whether its first poll has begun.
+    begun: AtomicBool,
     started: Instant,
 }
 
@@ -137,6 +139,7 @@ impl RpcTask {
             cancelled: OnceLock::new(),
             dialog: OnceLock::new(),
             failed: OnceLock::new(),
+            begun: AtomicBool::new(false),
             started,
         });
         link.tasks().insert(call, task.clone()).ok()?;
@@ -345,6 +348,7 @@ impl RpcTask {
     fn poll_held(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Ending>> {
         let mut held = self.held();
         if let Held::Args(args, ends) = &mut *held {
+            self.begun.store(true, Ordering::Relaxed);
             let ends = std::mem::take(ends);
             let body = transit::receiving(ends, || match self.export.start {
                 Start::Call(start) => start(args),
@@ -421,7 +425,7 @@ impl RpcTask {
             function: self.export.path(),
             caller: self.link.peer().cloned(),
             age: self.started.elapsed(),
-            state: self.phase.look().into(),
+            state: TaskState::new(self.phase.look(), self.begun.load(Ordering::Relaxed)),
         }
     }
 }

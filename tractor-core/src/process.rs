@@ -59,5 +59,5 @@ pub use reap::{Adoption, ExitStatus, become_subreaper};
 pub use spawn::{
     Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,
 };
-pub use strays::{Stray, strays};
+pub use strays::{Found, Stray, strays};
 pub use suspend::{Suspended, is_ignored, stop};

@@ -1,52 +1,102 @@
 //! [`Strays`]: orphans of which the root was not told, because whoever had started them was
 //! killed before it could say so. The root sees that they are reaped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tractor_core::io::{self as engine, Source, Watch};
 use tractor_core::process::{self, Process, Signal};
+use tractor_core::timer::{self, Timer};
 
 use crate::tree::Tree;
 
-/// Those that are watched until they have ended.
+/// When one of which nothing can be told is looked at again, at first. The time doubles.
+const AGAIN_AFTER: Duration = Duration::from_millis(1);
+/// How often one is looked at again: for four seconds. Then it is one whose environment is empty,
+/// or nobody's business.
+const LOOKS_MAX: u32 = 12;
+
+/// Those that are known.
 #[derive(Debug, Default)]
-pub(crate) struct Strays(Mutex<BTreeSet<u32>>);
+pub(crate) struct Strays(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Watched until they have ended.
+    watched: BTreeSet<u32>,
+    unclear: Unclear,
+}
+
+/// Those of which nothing could be told yet, and how often each was looked at.
+#[derive(Debug, Default)]
+struct Unclear(BTreeMap<u32, u32>);
+
+impl Unclear {
+    /// These were just looked at. Tells when to look again, if that is worth it.
+    fn looked(&mut self, at: impl IntoIterator<Item = u32>) -> Option<Duration> {
+        let before = std::mem::take(&mut self.0);
+        let looks = |pid| before.get(&pid).map_or(1, |looks| looks + 1);
+        let looked = at.into_iter().map(|pid| (pid, looks(pid)));
+        self.0 = looked
+            .map(|(pid, looks)| (pid, looks.min(LOOKS_MAX + 1)))
+            .collect();
+        let fewest = self.0.values().min().filter(|looks| **looks <= LOOKS_MAX)?;
+        Some(AGAIN_AFTER * 2_u32.pow(fewest - 1))
+    }
+}
 
 impl Strays {
     /// Looks after all that have come since, apart from those that are `known`. When one has ended
     /// the `owner` looks again: those whose parent it was come then.
     pub(crate) fn adopt(self: &Arc<Self>, tree: &str, known: &BTreeSet<u32>, owner: &Arc<Tree>) {
-        let strays = process::strays(tree).unwrap_or_else(|error| {
+        let found = process::strays(tree).unwrap_or_else(|error| {
             log::debug!("list the processes that came to the root: {error}");
-            Vec::new()
+            process::Found::default()
         });
-        for process::Stray { pid, is_actor } in strays {
-            if known.contains(&pid) || !self.lock().insert(pid) {
-                continue;
+        for process::Stray { pid, is_actor } in found.strays {
+            if !known.contains(&pid) && self.lock().watched.insert(pid) {
+                self.watch(pid, is_actor, owner);
             }
-            let watched = Process::open(pid).and_then(|process| {
-                if is_actor {
-                    // It may have been stopped before it could see to that itself.
-                    process.signal(Signal::Kill)?;
+        }
+        let again = {
+            let mut state = self.lock();
+            let State { watched, unclear } = &mut *state;
+            let is_new = |pid: &u32| !known.contains(pid) && !watched.contains(pid);
+            unclear.looked(found.unclear.into_iter().filter(is_new))
+        };
+        if let Some(after) = again {
+            let owner = Arc::downgrade(owner);
+            Timer::forget(timer::schedule(Instant::now() + after, move || {
+                if let Some(owner) = owner.upgrade() {
+                    owner.adopt_strays();
                 }
-                let (all, owner) = (self.clone(), Arc::downgrade(owner));
-                engine::watch(Arc::new(Stray {
-                    process,
-                    all,
-                    owner,
-                }))
-            });
-            if let Err(error) = watched {
-                // The next death has it looked for again.
-                log::debug!("watch the orphan {pid}: {error}");
-                self.lock().remove(&pid);
-            }
+            }));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+    fn watch(self: &Arc<Self>, pid: u32, is_actor: bool, owner: &Arc<Tree>) {
+        let watched = Process::open(pid).and_then(|process| {
+            if is_actor {
+                // It may have been stopped before it could see to that itself.
+                process.signal(Signal::Kill)?;
+            }
+            let (all, owner) = (self.clone(), Arc::downgrade(owner));
+            engine::watch(Arc::new(Stray {
+                process,
+                all,
+                owner,
+            }))
+        });
+        if let Err(error) = watched {
+            // The next death has it looked for again.
+            log::debug!("watch the orphan {pid}: {error}");
+            self.lock().watched.remove(&pid);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,10 +118,34 @@ impl Source for Stray {
             Ok(ended) => log::debug!("an orphan that nobody knew, {ended:?}"),
             Err(error) => log::error!("reap an orphan: {error}"),
         }
-        self.all.lock().remove(&self.process.pid());
+        self.all.lock().watched.remove(&self.process.pid());
         if let Some(owner) = self.owner.upgrade() {
             owner.adopt_strays();
         }
         Watch::End
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stays_unclear_is_looked_at_less_and_less_and_then_not_any_more() {
+        let mut unclear = Unclear::default();
+        let waits: Vec<_> = (0..20).map_while(|_| unclear.looked([7])).collect();
+        assert_eq!(waits.len(), LOOKS_MAX as usize);
+        assert_eq!((waits[0], waits[1]), (AGAIN_AFTER, 2 * AGAIN_AFTER));
+        assert!(waits.iter().sum::<Duration>() >= Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_new_one_is_looked_at_soon_whoever_else_is_there() {
+        let mut unclear = Unclear::default();
+        while unclear.looked([7]).is_some() {}
+        assert_eq!(unclear.looked([7, 8]), Some(AGAIN_AFTER));
+        assert_eq!(unclear.looked([7]), None, "it is clear who 8 is");
+        assert_eq!(unclear.looked([]), None);
+        assert_eq!(unclear.looked([7]), Some(AGAIN_AFTER), "that is another 7");
     }
 }

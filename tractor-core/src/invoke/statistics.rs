@@ -25,6 +25,8 @@ pub struct TaskStatistics {
 /// What a task is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskState {
+    /// It has come, and is not polled yet.
+    Starting,
     /// It is being polled, or a plain function runs.
     Running,
     /// It waits for something.
@@ -36,8 +38,8 @@ pub enum TaskState {
     CancelledRunning,
 }
 
-impl From<Look> for TaskState {
-    fn from(look: Look) -> Self {
+impl TaskState {
+    pub(super) fn new(look: Look, begun: bool) -> Self {
         match look {
             Look {
                 cancelled: true,
@@ -47,6 +49,7 @@ impl From<Look> for TaskState {
             Look {
                 cancelled: true, ..
             } => Self::Cancelling,
+            Look { .. } if !begun => Self::Starting,
             Look { held: true, .. } | Look { blocking: true, .. } => Self::Running,
             Look { .. } => Self::Waiting,
         }

@@ -22,6 +22,23 @@ pub struct Stray {
     pub is_actor: bool,
 }
 
+/// What is known of the children of this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Those that somebody else of the tree has started.
+    pub strays: Vec<Stray>,
+    /// Those of which it cannot be told now, for they are just being executed or just ending.
+    pub unclear: Vec<u32>,
+}
+
+/// What is known of one.
+enum Look {
+    Stray(Stray),
+    /// Its environment cannot be read, as it is for a moment when a program begins or ends.
+    Unclear,
+    Other,
+}
+
 /// The children of this process that somebody else of the tree (32 hexadecimal digits) has
 /// started, as far as can be told; children of its own are not among them.
 ///
@@ -33,39 +50,49 @@ pub struct Stray {
 /// # Errors
 ///
 /// NotFound if the kernel was built without lists of children.
-pub fn strays(tree: &str) -> io::Result<Vec<Stray>> {
+pub fn strays(tree: &str) -> io::Result<Found> {
     let us = std::process::id();
     let children = fs::read_to_string(format!("/proc/self/task/{us}/children"))?;
     let pids = children.split_ascii_whitespace();
-    let pids = pids.filter_map(|pid| pid.parse().ok());
-    Ok(pids.filter_map(|pid| look(pid, us, tree)).collect())
+    let mut found = Found::default();
+    for pid in pids.filter_map(|pid| pid.parse().ok()) {
+        match look(pid, us, tree) {
+            Look::Stray(stray) => found.strays.push(stray),
+            Look::Unclear => found.unclear.push(pid),
+            Look::Other => {}
+        }
+    }
+    Ok(found)
 }
 
-fn look(pid: u32, us: u32, tree: &str) -> Option<Stray> {
-    let own = || os::Stat::of(pid).filter(|stat| stat.ppid == us);
-    let mut stat = own()?;
-    let mut is_ours = is_stray(pid, &stat, us, tree);
-    if !is_ours && stat.state != 'Z' {
-        // Its environment went with it, if it has ended since it was looked at.
-        stat = own().filter(|stat| stat.state == 'Z')?;
-        is_ours = is_stray(pid, &stat, us, tree);
+fn look(pid: u32, us: u32, tree: &str) -> Look {
+    let Some(stat) = os::Stat::of(pid).filter(|stat| stat.ppid == us) else {
+        return Look::Other;
+    };
+    // Our own are no children of the main thread; this is another actor's, whose environment it
+    // still has if it lives.
+    let is_stray = if stat.name == spawner::THREAD {
+        true
+    } else if stat.state == 'Z' {
+        stat.group == pid && (stat.name == UNNAMED || is_marked(pid))
+    } else {
+        let environment = census::environment(pid);
+        if environment.is_empty() {
+            return Look::Unclear;
+        }
+        is_of_another(&environment, us, tree)
+    };
+    if !is_stray {
+        return Look::Other;
     }
-    is_ours.then(|| Stray {
+    Look::Stray(Stray {
         pid,
         is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
     })
 }
 
-fn is_stray(pid: u32, stat: &os::Stat, us: u32, tree: &str) -> bool {
-    // Our own are no children of the main thread; this is another actor's, whose environment it
-    // still has if it lives.
-    if stat.name == spawner::THREAD {
-        return true;
-    }
-    if stat.state == 'Z' {
-        return stat.group == pid && (stat.name == UNNAMED || is_marked(pid));
-    }
-    let environment = census::environment(pid);
+/// Whether this is the environment of what another actor of the tree has started.
+fn is_of_another(environment: &[u8], us: u32, tree: &str) -> bool {
     let mark = |name: &str| {
         let name = format!("{name}=");
         let mut all = environment.split(|byte| *byte == 0);

@@ -94,6 +94,7 @@ pub fn tasks(tasks: &[TaskLine]) -> String {
 
 fn state(state: TaskState) -> &'static str {
     match state {
+        TaskState::Starting => "starting",
         TaskState::Running => "running",
         TaskState::Waiting => "waiting",
         TaskState::Cancelling => "cancelling",
