@@ -183,6 +183,28 @@ fn tree_without_a_place_for_sockets_works_along_its_links() {
     }
 }
 
+/// The root cannot listen where far actors would reach it. It is the start that fails, and says so.
+#[test]
+fn far_start_below_a_root_that_cannot_listen_fails() {
+    let mut command = program("fault_programs");
+    command.arg("unreachable");
+    command.env("TRACTOR_FAULTS", "far.root_listens=error:EMFILE");
+    let ended = Program::start(command).end();
+    assert!(ended.status.success(), "{}", ended.output);
+    for part in [
+        "NotSpawned",
+        "'wanted'",
+        "the root cannot listen",
+        "open files",
+    ] {
+        assert!(
+            ended.output.contains(part),
+            "no {part:?} in\n{}",
+            ended.output
+        );
+    }
+}
+
 /// Fault 38. The wall clock may jump: the runtime does not look at it but for the log's lines.
 /// (It cannot be set here without harm to others, so the sources are asked.)
 #[test]

@@ -142,7 +142,7 @@ impl Child {
     }
 
     /// Whether its process is reaped.
-    pub(crate) fn has_exited(&self) -> bool {
+    pub(crate) fn is_reaped(&self) -> bool {
         self.lock().status.is_some()
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 
-use tractor::{Options, current_actor, find_actor, get_root, open_nursery};
+use tractor::{Options, Transport, current_actor, find_actor, get_root, open_nursery};
 use tractor_core::process::Process;
 
 use crate::calls::{die, echo, idle, pid};
@@ -39,6 +39,22 @@ pub(crate) fn nowhere(args: &[String]) -> tractor::Result<()> {
             say(&format!("nested {}", one.run(start_one_below()).await?));
             one.cancel_actor().await?;
             two.cancel_actor().await
+        })
+        .await
+    })
+}
+
+/// Starts a far actor although the root has no socket to listen with, and says what comes of it.
+pub(crate) fn unreachable() -> tractor::Result<()> {
+    tractor::run(Options::default(), async || {
+        open_nursery(async |nursery| {
+            let start = nursery.start_actor("wanted");
+            let error = match start.transport(Transport::LoopbackTcp).await {
+                Ok(_) => "it was started".to_owned(),
+                Err(error) => format!("{:?}: {error}", error.ending()),
+            };
+            say(&error);
+            tractor::Ok(())
         })
         .await
     })

@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "dumps" => standing::dumps()?,
         "looks" => standing::looks()?,
         "nowhere" => lacking::nowhere(&args)?,
+        "unreachable" => lacking::unreachable()?,
         "mute" => lacking::mute(&args)?,
         "robbed" => lacking::robbed()?,
         "recycles" => lacking::recycles()?,

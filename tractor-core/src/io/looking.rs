@@ -16,9 +16,10 @@ use tractor_ipc::limits::FRAME_BYTES_MAX;
 
 use super::link::Link;
 use super::look::LookScore;
+use super::rest::{self, Age};
 use super::role::is_leader;
-use super::serve::{self, release_and_arm};
-use super::{Engine, engine, gather, rest};
+use super::serve::{self, Read, release_and_arm};
+use super::{Engine, engine, gather};
 use crate::actor_loop::{self, Next};
 
 /// How long a waiter looks. It must exceed what a wake-up costs, or looking never pays.
@@ -71,17 +72,23 @@ pub(crate) fn look(link: &Arc<Link>, score: &LookScore, done: impl FnMut() -> bo
     } else {
         WINDOW
     };
+    let rested = rest::end(link);
     let mut look = Look {
         link,
         decoder: Some(decoder),
+        emptied: false,
         woke: false,
         lost: false,
-        disarmed: rest::end(link),
-        rests: false,
+        disarmed: rested.is_some(),
+        rest: None,
     };
     let end = look.run(window, done);
-    // Who found something here is likely to look again soon.
-    look.rests = end == End::Hit;
+    if end == End::Hit && look.disarmed && !look.lost {
+        // Who found something here is likely to look again soon. What was there before, and was
+        // not read, does not wait any longer for that.
+        let emptied = look.emptied.then_some(Age::FRESH);
+        look.rest = emptied.or(rested);
+    }
     drop(look);
     match end {
         End::Hit => score.hit(),
@@ -99,22 +106,32 @@ struct Look<'a> {
     woke: bool,
     /// The link is at its end, or its peer broke the rules.
     lost: bool,
+    /// Nothing was left to read at some moment.
+    emptied: bool,
     /// The link is not watched.
     disarmed: bool,
-    /// It need not be when this look is over.
-    rests: bool,
+    /// It need not be when this look is over, but rests.
+    rest: Option<Age>,
 }
 
 impl Drop for Look<'_> {
     fn drop(&mut self) {
         // Here, so that it happens also when a waker panics.
-        if let Some(decoder) = self.decoder.take() {
+        let Some(decoder) = self.decoder.take() else {
+            return;
+        };
+        if let Some(age) = self.rest {
+            // Begun before others may read, so that at no moment it is neither watched nor at rest.
+            rest::begin(self.link, age);
+            // Whose end has it watched, also for the leader that has left a note.
+            if self.link.reader.release(decoder) && !rest::is_on(self.link) {
+                self.link.watch(|interest| interest.readable = true);
+            }
+        } else {
             release_and_arm(self.link, decoder);
-        }
-        if self.disarmed && self.rests {
-            rest::begin(self.link);
-        } else if self.disarmed {
-            self.link.watch(|interest| interest.readable = true);
+            if self.disarmed {
+                self.link.watch(|interest| interest.readable = true);
+            }
         }
         if self.lost || self.link.is_ending() {
             // The leader meets the end of the link itself.
@@ -164,13 +181,18 @@ impl Look<'_> {
         let Some(decoder) = &mut self.decoder else {
             return false;
         };
-        match serve::read_for_waiter(self.link, decoder) {
-            Some(true) => {
+        match serve::read(self.link, decoder) {
+            Read::Bytes { all } => {
+                self.emptied |= all;
                 self.handle_buffered();
                 true
             }
-            Some(false) => false,
-            None => {
+            Read::Nothing => {
+                self.emptied = true;
+                false
+            }
+            // The leader will meet it as well.
+            Read::End(_) => {
                 self.lost = true;
                 true
             }

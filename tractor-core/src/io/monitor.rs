@@ -2,12 +2,14 @@
 //!
 //! It sleeps as long as nothing happens, so that an idle actor makes no wake-up at all.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::link::Link;
 use super::{Engine, Job, engine, rest, role};
+use crate::panics;
 
 /// How long user code may hold up the leader: between one and two of these. Half of it costs
 /// tail latency, because a preempted leader looks like a blocked one.
@@ -16,6 +18,8 @@ const TICK: Duration = Duration::from_millis(1);
 ///
 /// Calls that come every few milliseconds would otherwise pay for waking it each time.
 const QUIET_TICKS: u32 = 16;
+/// How long it is left at that when the system has refused the thread.
+const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How the others reach the monitor.
 #[derive(Debug, Default)]
@@ -23,41 +27,54 @@ pub(crate) struct Monitor {
     awake: AtomicBool,
     /// Links with a planned flush, for which the monitor is the backstop.
     planned: AtomicUsize,
-    /// Links that rest. One is counted a moment before or after its rest begins or ends.
-    resting: AtomicIsize,
+    /// Links that rest: each is counted before its rest begins, and until after its end.
+    resting: AtomicUsize,
     thread: OnceLock<Thread>,
     /// Whether the thread was started, or is being started.
     starting: AtomicBool,
+    /// When the system refused it last.
+    refused: Mutex<Option<Instant>>,
 }
 
 impl Monitor {
-    /// Has the monitor watch, if it does not already.
-    pub(crate) fn wake(&self) {
-        if !self.awake.load(Ordering::SeqCst) && !self.awake.swap(true, Ordering::SeqCst) {
-            match self.thread.get() {
-                Some(thread) => thread.unpark(),
-                None => self.start(),
+    /// Has the monitor watch, if it does not already; tells whether there is one.
+    pub(crate) fn wake(&self) -> bool {
+        if self.awake.load(Ordering::SeqCst) || self.awake.swap(true, Ordering::SeqCst) {
+            return true;
+        }
+        match self.thread.get() {
+            Some(thread) => {
+                thread.unpark();
+                true
             }
+            None => self.start(),
         }
     }
 
     /// Starts the monitor's thread, the first time that there is something to watch.
     #[cold]
-    fn start(&self) {
+    fn start(&self) -> bool {
         if self.starting.swap(true, Ordering::SeqCst) {
             // It is on its way, and finds that it is to be awake.
-            return;
+            return true;
+        }
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_some_and(|at| at.elapsed() < START_AGAIN_AFTER) {
+            self.starting.store(false, Ordering::SeqCst);
+            self.awake.store(false, Ordering::SeqCst);
+            return false;
         }
         let started = thread::Builder::new()
             .name("tractor-monitor".to_owned())
             .spawn(|| run(engine()));
-        if let Err(error) = started {
-            // Without a monitor there is no spare, and without a spare nothing is polled inline,
-            // so the leader cannot be held up. The next traffic tries again.
-            log::warn!("start the monitor's thread: {error}");
-            self.starting.store(false, Ordering::SeqCst);
-            self.awake.store(false, Ordering::SeqCst);
-        }
+        let Err(error) = started else { return true };
+        // Without a monitor there is no spare, and without a spare nothing is polled inline, so the
+        // leader cannot be held up; and no link rests. Later traffic tries again.
+        log::warn!("start the monitor's thread: {error}");
+        *refused = Some(Instant::now());
+        self.starting.store(false, Ordering::SeqCst);
+        self.awake.store(false, Ordering::SeqCst);
+        false
     }
 
     /// A flush was planned; the monitor makes it if nobody else does.
@@ -71,10 +88,11 @@ impl Monitor {
         self.planned.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// A link rests; the monitor has it watched if nobody else does.
-    pub(crate) fn rest_began(&self) {
+    /// A link is about to rest; the monitor has it watched if nobody else does. Tells whether there
+    /// is one.
+    pub(crate) fn rest_began(&self) -> bool {
         self.resting.fetch_add(1, Ordering::SeqCst);
-        self.wake();
+        self.wake()
     }
 
     /// It does not any more.
@@ -95,7 +113,9 @@ fn run(engine: &'static Engine) {
         while !engine.monitor.awake.load(Ordering::SeqCst) {
             thread::park();
         }
-        watch(engine);
+        // What it logs goes through a logger of the user's, whose panic the hook has told. It goes
+        // on: nobody else does its work.
+        let _ = panics::catch(|| watch(engine));
     }
 }
 
@@ -117,8 +137,9 @@ fn watch(engine: &'static Engine) {
         }
         let pending = engine.monitor.is_needed();
         if pending || !overdue.is_empty() {
-            overdue = flush_overdue(engine, &overdue);
-            rest::tick(engine.links());
+            let links = engine.links();
+            overdue = flush_overdue(engine, &links, &overdue);
+            rest::tick(&links);
         }
         quiet = if now == before && !in_user_code && !pending {
             quiet + 1
@@ -147,9 +168,9 @@ fn tick() {
 
 /// Has those links flushed that were waiting at the previous tick already, and gives those that
 /// wait now.
-fn flush_overdue(engine: &Engine, waiting_before: &[u64]) -> Vec<u64> {
+fn flush_overdue(engine: &Engine, links: &[Arc<Link>], waiting_before: &[u64]) -> Vec<u64> {
     let mut waiting = Vec::new();
-    for link in engine.links() {
+    for link in links {
         if !link.is_flush_planned() {
             continue;
         }
@@ -157,7 +178,7 @@ fn flush_overdue(engine: &Engine, waiting_before: &[u64]) -> Vec<u64> {
             waiting.push(link.key());
         } else if link.unplan_flush() {
             engine.monitor.flush_made();
-            engine.push(Job::Flush(link));
+            engine.push(Job::Flush(link.clone()));
         }
     }
     waiting

@@ -23,7 +23,7 @@ const READS_MAX: u32 = 16;
 const CORK: Duration = Duration::from_micros(50);
 
 /// What came of reading a link once.
-enum Read {
+pub(super) enum Read {
     /// Bytes; `all` tells that the socket is empty now.
     Bytes {
         all: bool,
@@ -132,7 +132,9 @@ pub(super) fn release_and_arm(link: &Link, decoder: Reader<'_>) {
     }
 }
 
-fn read(link: &Link, decoder: &mut Reader<'_>) -> Read {
+/// Reads a link once, for the leader or for a waiter. Who meets its end may leave that to the other:
+/// it is met again.
+pub(super) fn read(link: &Link, decoder: &mut Reader<'_>) -> Read {
     let room = decoder.room_bytes();
     match link.socket.recv(&mut decoder.room()) {
         Ok(0) => Read::End(match decoder.eof() {
@@ -149,15 +151,6 @@ fn read(link: &Link, decoder: &mut Reader<'_>) -> Read {
             kind: error.kind(),
             message: error.to_string(),
         }),
-    }
-}
-
-/// Reads a link on behalf of a waiter; `None` is its end, which the leader will meet.
-pub(super) fn read_for_waiter(link: &Link, decoder: &mut Reader<'_>) -> Option<bool> {
-    match read(link, decoder) {
-        Read::Bytes { .. } => Some(true),
-        Read::Nothing => Some(false),
-        Read::End(_) => None,
     }
 }
 

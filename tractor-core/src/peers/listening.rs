@@ -1,27 +1,36 @@
 //! [`Accepting`]: the listener that peers connect to, served by the leader.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tractor_ipc::handshake::Handshake;
-use tractor_ipc::{AcceptError, Address, Listener, Socket};
+use tractor_ipc::{AcceptError, Address, CloseReason, Listener, Socket};
 
 use super::awaiting::Door;
 use super::shaking;
 use crate::actor::current_actor;
+use crate::io::link::Link;
 use crate::io::{self as engine, Source, SourceKey, Watch};
 use crate::timer::{self, Timer};
 
 /// How long a listener that has run out of descriptors waits before it accepts again.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
+/// How many connections are accepted before others are served; the next event brings the rest.
+const ACCEPTS_MAX: usize = 16;
+/// How many connections by TCP one listener may have that have not proved who they are: any program
+/// of this machine can make one, and each costs a descriptor. Those by a Unix socket are our user's.
+const UNPROVED_MAX: usize = 256;
 
 /// Accepts connections on the leader's thread.
 pub(super) struct Accepting {
     listener: Listener,
     guests: Guests,
     state: Mutex<Listening>,
+    /// Those that have come and not yet proved who they are, the first to come first.
+    unproved: Mutex<VecDeque<Weak<Link>>>,
 }
 
 /// Who may come in.
@@ -48,6 +57,7 @@ impl Accepting {
             listener,
             guests,
             state: Mutex::new(Listening::Stopped),
+            unproved: Mutex::default(),
         });
         // Held until the key is known, because a connection may come at once.
         let mut state = accepting.lock();
@@ -92,6 +102,8 @@ impl Accepting {
         }
     }
 
+    /// Begins a handshake. Of many who have not proved themselves the one that has had the longest
+    /// time for it has to go.
     fn welcome(&self, socket: Socket) {
         let Ok(actor) = current_actor() else { return };
         let door = match &self.guests {
@@ -99,8 +111,25 @@ impl Accepting {
             Guests::One(door) => Some(door.clone()),
         };
         let handshake = Handshake::acceptor(actor.local());
-        if let Err(error) = shaking::start(socket, handshake, (None, door)) {
-            log::warn!("watch a connection: {error}");
+        let link = match shaking::start(socket, handshake, (None, door)) {
+            Ok(link) => link,
+            Err(error) => return log::warn!("watch a connection: {error}"),
+        };
+        if matches!(self.address(), Address::Unix(_)) {
+            return;
+        }
+        let oldest = {
+            let mut unproved = self.unproved.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_unproved = |link: &Arc<Link>| !link.is_open() && !link.is_closed();
+            unproved.retain(|link| link.upgrade().is_some_and(|link| is_unproved(&link)));
+            unproved.push_back(Arc::downgrade(&link));
+            let is_full = unproved.len() > UNPROVED_MAX;
+            is_full.then(|| unproved.pop_front()).flatten()
+        };
+        if let Some(oldest) = oldest.and_then(|link| link.upgrade()) {
+            let message = format!("{UNPROVED_MAX} others have connected and proved nothing");
+            let kind = io::ErrorKind::QuotaExceeded;
+            oldest.close(&CloseReason::Os { kind, message });
         }
     }
 
@@ -115,10 +144,10 @@ impl Source for Accepting {
     }
 
     fn ready(self: Arc<Self>) -> Watch {
-        loop {
+        for _ in 0..ACCEPTS_MAX {
             match self.listener.accept() {
                 Ok(Some(socket)) => self.welcome(socket),
-                Ok(None) => return Watch::Keep,
+                Ok(None) => break,
                 Err(error @ AcceptError::ForeignUser { .. }) => log::warn!("{error}"),
                 Err(AcceptError::Io(error)) => {
                     log::warn!("accept a connection: {error}; trying again soon");
@@ -126,5 +155,6 @@ impl Source for Accepting {
                 }
             }
         }
+        Watch::Keep
     }
 }

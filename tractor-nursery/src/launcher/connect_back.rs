@@ -32,7 +32,7 @@ impl Launcher for ConnectBack {
     type Linking = Invited;
 
     async fn direct(&self, actor: &Actor, spec: &mut ActorSpec) -> Result<(), Error> {
-        let root = Tree::root_on_loopback(actor).await?;
+        let root = Tree::root_on_loopback(actor, &spec.aid).await?;
         if let Some(address) = &root.address {
             for key in [runtime_vars::ROOT_ADDRESS, runtime_vars::REGISTRAR] {
                 let inserted = spec.vars.insert_own(key, address);
@@ -68,10 +68,14 @@ impl Launcher for ConnectBack {
             child: Arc::downgrade(child),
             spec: Mutex::new(Some(spec)),
         });
-        if let Some(error) = tractor_core::fault!("start.listen", error) {
-            return Err(error);
-        }
-        let listener = actor.await_at(&invitation.address, expected)?;
+        let listener = match tractor_core::fault!("start.listen", error) {
+            Some(error) => Err(error),
+            None => actor.await_at(&invitation.address, expected),
+        };
+        let listener = listener.map_err(|error| {
+            let reason = format!("listen for it on the loopback interface: {error}");
+            io::Error::new(error.kind(), reason)
+        })?;
         let invitation = Spec::ConnectBack(Box::new(Invitation {
             address: listener.address().clone(),
             ..invitation
@@ -112,7 +116,7 @@ impl Expected for ExpectedChild {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()?;
-        let child = self.child.upgrade().filter(|child| !child.has_exited())?;
+        let child = self.child.upgrade().filter(|child| !child.is_reaped())?;
         tractor_core::fault!("start.connected");
         Some(Admitted {
             owner: Box::new(ChildLink(self.child.clone())),

@@ -68,8 +68,9 @@ impl Tree {
         });
     }
 
-    /// How the root is reached by TCP, whether or not it was so far.
-    pub(crate) async fn root_on_loopback(actor: &Actor) -> Result<Contact, Error> {
+    /// How the root is reached by TCP, whether or not it was so far; for the start of `aid`, which
+    /// fails if the root cannot listen.
+    pub(crate) async fn root_on_loopback(actor: &Actor, aid: &ActorId) -> Result<Contact, Error> {
         let root = actor.identity().root.clone();
         if matches!(root.address, Some(Address::Tcp(_))) {
             return Ok(root);
@@ -77,10 +78,14 @@ impl Tree {
         let request = codec::encode(&Request::ListenOnLoopback).expect("a number always encodes");
         let what = "an address of the root";
         let answer = actor.ask_root(ServiceId::TREE, what, &request).await?;
-        let failed = |ending| Error::new(root.aid.clone(), ending);
-        let Listening(address) = services::decode(&answer)
-            .map_err(|reason| failed(Ending::Refused(Refusal::BadResult(reason))))?;
-        let address = address.map_err(|reason| failed(Ending::LinkLost { reason }))?;
+        let Listening(address) = services::decode(&answer).map_err(|reason| {
+            Error::new(
+                root.aid.clone(),
+                Ending::Refused(Refusal::BadResult(reason)),
+            )
+        })?;
+        let address =
+            address.map_err(|reason| Error::new(aid.clone(), Ending::NotSpawned { reason }))?;
         Ok(Contact {
             address: Some(address),
             ..root
@@ -126,6 +131,9 @@ impl Service for TreeService {
 
 fn listen_on_loopback() -> Result<Address, String> {
     let actor = current_actor().map_err(|error| error.to_string())?;
-    let listening = actor.listen_on_loopback();
+    let listening = match tractor_core::fault!("far.root_listens", error) {
+        Some(error) => Err(error),
+        None => actor.listen_on_loopback(),
+    };
     listening.map_err(|error| format!("the root cannot listen on the loopback interface: {error}"))
 }

@@ -244,7 +244,11 @@ impl Runner<'_> {
                 break;
             }
             let test = &self.tests[(place + stagger) % self.tests.len()];
-            self.run_one(test, round, job, &mut lane)?;
+            if let Err(error) = self.run_one(test, round, job, &mut lane) {
+                // What the others have found is not lost.
+                lane.failures
+                    .push(format!("{} was not run: {error:#}", test.id));
+            }
             if !lane.failures.is_empty() {
                 self.has_failed.store(true, Ordering::Relaxed);
             }
