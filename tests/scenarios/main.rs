@@ -1,4 +1,4 @@
-//! The hangs, races and leaks that the original of this project ever had, each once, with real
+//! The hangs, races and leaks that the Python project ever had, each once, with real
 //! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding; D: the
 //! debugger), and random walks (F53). More of D is in `tests/terminal`.
 //!
@@ -10,7 +10,7 @@
 //!
 //! - T24 to T27: broadcasts and shared resources, which have tests of their own where they are.
 //! - T41, T42: two event loops in one process; there is one executor.
-//! - T44: dumps by a signal are the debugger's.
+//! - T44: dumps by a signal, in `tests/faults/dumps.rs`.
 //! - R04: an actor that does not speak the registrar's protocol; all of a tree speak one.
 //! - R05, R06: a registrar's port that others want too; the registrar is the root, and is reached
 //!   by links that are inherited.

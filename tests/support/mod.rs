@@ -72,10 +72,16 @@ pub(crate) struct Scratch(PathBuf);
 /// Makes a [`Scratch`] directory.
 pub(crate) fn scratch() -> Scratch {
     static NUMBERS: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-    let dir = std::env::temp_dir().join(format!("tt-{}-{number}", std::process::id()));
-    fs::create_dir_all(&dir).expect("the directory for temporary files is writable");
-    Scratch(dir)
+    loop {
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("tt-{}-{number}", std::process::id()));
+        match fs::create_dir(&dir) {
+            Ok(()) => return Scratch(dir),
+            // Of a test that was killed, whose process had our number.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("make {}: {error}", dir.display()),
+        }
+    }
 }
 
 impl AsRef<Path> for Scratch {

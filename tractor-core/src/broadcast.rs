@@ -104,7 +104,7 @@ impl<T> Subscription<T> {
     ///
     /// # Cancellation
     ///
-    /// Cancel-safe: no item is lost, to nobody.
+    /// Cancel-safe: no subscriber loses an item.
     ///
     /// # Errors
     ///

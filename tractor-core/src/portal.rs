@@ -191,7 +191,7 @@ impl Portal {
     ///
     /// # Cancellation
     ///
-    /// Shielded, for [`CANCEL_WITHIN`] or until a deadline around it: cancels of the scope around
+    /// Shielded, for [`CANCEL_WITHIN`] (4 s) or until a deadline around it: cancels of the scope around
     /// it are put off until the answer is here. Dropped, the request stands.
     ///
     /// # Errors
@@ -202,7 +202,8 @@ impl Portal {
         self.cancel_actor_within(CANCEL_WITHIN).await
     }
 
-    /// As [`cancel_actor`](Self::cancel_actor), with the time after which the actor is killed.
+    /// As [`cancel_actor`](Self::cancel_actor), but killed after `remaining`, if that is less than
+    /// [`CANCEL_WITHIN`] (4 s): a longer time has no effect.
     ///
     /// # Cancellation
     ///

@@ -43,7 +43,7 @@ pub struct Nursery {
 #[non_exhaustive]
 pub enum OnExit {
     /// Waits until somebody cancels them, and says so in the log after
-    /// [`DAEMON_NOTICE_AFTER`](crate::options::DAEMON_NOTICE_AFTER).
+    /// [`DAEMON_NOTICE_AFTER`](crate::options::DAEMON_NOTICE_AFTER) (5 s).
     #[default]
     WaitForDaemons,
     /// Cancels them.
@@ -57,6 +57,11 @@ pub enum OnExit {
 /// the block as well, which is dropped where it waits. One failure is returned as it is, several
 /// as a group; a failure that the block passes on counts once. The cancelling of children is not a
 /// failure.
+///
+/// A daemon that nobody cancels keeps it from returning, for ever: cancel each
+/// ([`Portal::cancel_actor`](tractor_core::Portal::cancel_actor)), the nursery
+/// ([`Nursery::cancel`]), or open it with [`open_nursery_with`] and [`OnExit::CancelDaemons`]. It
+/// says in the log after 5 s for whom it waits.
 ///
 /// # Cancellation
 ///

@@ -30,14 +30,27 @@ use crate::{child_main, debugger, entry, runtime, signals};
 /// In a child process it does not return: there it is where the actor lives. So whatever stands
 /// before it in `main` runs in each child too, with the arguments of this process.
 ///
-/// SIGINT and SIGTERM cancel the tree; when it is over the signal takes its usual effect on this
-/// process. A second one shortens the time that the tree is given, a third kills it, and this
-/// process with it, whatever `body` does.
+/// SIGINT, SIGTERM and SIGHUP (unless it is ignored, as `nohup` has it) cancel the tree; when it is
+/// over the signal takes its usual effect on this process. A second one shortens the time that the
+/// tree is given, a third kills it, and this process with it, whatever `body` does. SIGTSTP stops
+/// the tree and then this process. To hear of a signal, await
+/// [`CancelScope::cancelled`](tractor_core::CancelScope::cancelled) of the actor's scope; its
+/// reason is [`CancelReason::Signal`](tractor_core::CancelReason::Signal).
+///
+/// # What it changes in the process
+///
+/// The root handles these signals, SIGINT by way of the crate `ctrlc`, and becomes a subreaper: it
+/// inherits processes whose parents have died. Every actor, the root too, handles SIGUSR1
+/// ([`dump_tree`](crate::dump_tree)); the others handle signal 61 as well, by which they are known,
+/// and in debug mode the five signals of crashes. An actor has `/dev/null` as standard input, no
+/// controlling terminal, a process group of its own, and in its environment `TRACTOR_TREE` and
+/// `TRACTOR_CHILD_OF`.
 ///
 /// # Errors
 ///
-/// What `body` returns; [`Ending::NotSpawned`] if the system refuses what the runtime needs, or
-/// this process has been an actor before; [`Ending::Cancelled`] if the body was cancelled.
+/// What `body` returns; [`Ending::NotSpawned`] if the system refuses what the runtime needs, the
+/// program has set a handler with the crate `ctrlc` already, or this process has been an actor
+/// before; [`Ending::Cancelled`] if the body was cancelled.
 ///
 /// # Panics
 ///
