@@ -5,6 +5,20 @@
 //! gives processes that run them below nurseries. It adds nothing to the crates that it joins but
 //! names; each of them can be used alone. Read [`open_nursery`] first.
 //!
+//! | for | see |
+//! |---|---|
+//! | starting actors | [`Nursery::start_actor`], [`Nursery::run_in_actor`], [`open_actor_cluster`] |
+//! | calls | [`macro@rpc`], [`Portal::run`] |
+//! | conversations, streams | [`macro@context`], [`Portal::open_context`], [`Portal::open_stream`], [`fresh_stream`], [`Broadcast`], [`Publisher`] |
+//! | work for many processes | [`open_worker_pool`] |
+//! | cancelling, deadlines | [`CancelScope`], [`timeout`], [`shield`] |
+//! | what went wrong | [`Error`], [`Ending`] |
+//! | finding actors | [`find_actor`], [`get_root`] |
+//! | debugging | [`breakpoint!`](crate::breakpoint), [`post_mortem`], [`dump_tree`] |
+//! | tests | [`macro@test`] |
+//!
+//! It needs Linux 5.4 or later, on x86-64 or AArch64.
+//!
 //! # Examples
 //!
 //! ```

@@ -1,5 +1,5 @@
-//! Everything that can go wrong: each fault of the list, by its number, made to happen to real
-//! processes.
+//! What can go wrong, made to happen to real processes. Each kind of fault has a number, by which
+//! the tests name it.
 //!
 //! | numbers | where |
 //! |---|---|
@@ -17,8 +17,8 @@
 //! | none | `far`: children that connect back over the network |
 //! | none | `dumps`: what a tree with blocked threads and stopped processes tells of itself |
 //!
-//! Every test ends with the sweep. Those of the list that are not here belong to terminals
-//! and other hosts, and have their tests where these are.
+//! Every test ends with the sweep. The numbers that are not here belong to terminals and other
+//! hosts, and have their tests where these are.
 
 mod birth;
 mod death;

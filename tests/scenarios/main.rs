@@ -1,5 +1,5 @@
 //! The hangs, races and leaks that the Python project ever had, each once, with real
-//! processes, by the id of the catalogue (T: starting, cancelling, ending; R: finding; D: the
+//! processes, by the id of `docs/deadlocks.md` (T: starting, cancelling, ending; R: finding; D: the
 //! debugger), and random walks (F53). More of D is in `tests/terminal`.
 //!
 //! Each scenario is an async function that takes a seed, which decides its delays and orders, so

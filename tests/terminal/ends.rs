@@ -1,4 +1,4 @@
-//! Trees that end while somebody is at a prompt, or wants one, each by its number in the catalogue.
+//! Trees that end while somebody is at a prompt, or wants one, each by its id in `docs/deadlocks.md`.
 
 use std::fs;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Prompts, through a terminal of their own: every test starts the example `debugging` in a pty,
 //! types, and reads what appears.
 //!
-//! The names of the programs are those of the original's examples, whose conversations these are.
+//! The names of the programs are those of the Python project's examples, whose conversations these
+//! are.
 
 // Shared with the other test binaries.
 #[path = "../support/mod.rs"]

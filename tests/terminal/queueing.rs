@@ -1,4 +1,4 @@
-//! What happens to those who have the terminal or wait for it, each by its number in the catalogue.
+//! What happens to those who have the terminal or wait for it, each by its id in `docs/deadlocks.md`.
 
 use rstest::rstest;
 use tractor_core::process::Signal;

@@ -22,7 +22,9 @@ pub enum Ending {
         /// Where, as `src/main.rs:10:5`.
         location: Option<String>,
     },
-    /// The process left by itself, or its `main` returned.
+    /// The process left by itself, or its `main` returned. The runtime itself uses two codes: 70, it
+    /// could not become an actor, and said why on its standard error; 171, it lost the link to its
+    /// parent.
     Exited {
         /// The exit code, which may be 0.
         code: i32,

@@ -62,6 +62,13 @@ pub fn stops_at(file: &str, line: u32) -> bool {
 ///
 /// With `shield` the request outlasts a cancel of the task, and of the tree; without, a cancel
 /// withdraws it. An open prompt is not cancelled either way.
+///
+/// It may never return: `q` at the prompt cancels the task, as does a cancel of a task that does
+/// not shield its pause.
+///
+/// # Panics
+///
+/// With [`Reentry::Refuse`](crate::Reentry::Refuse), if another task of this actor is at a prompt.
 #[track_caller]
 pub fn pause(shield: bool) -> impl Future<Output = ()> + Send {
     let caller = std::panic::Location::caller();

@@ -40,6 +40,12 @@ use proc_macro::TokenStream;
 ///
 /// A return type is taken for a `Result` if its name ends in `Result`, as `io::Result<T>` does.
 ///
+/// # Limits
+///
+/// A function has at most 16 arguments. Arguments, and a result, are at most 1 GiB as they are
+/// sent; values are nested at most 64 deep, and hold at most 65,536 elements that take no bytes.
+/// Functions in a dynamic library of the program cannot be called from other actors.
+///
 /// # Options
 ///
 /// - `spawn`: in the remote actor the function always gets a task of its own. Without it its
@@ -111,8 +117,10 @@ pub fn context(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes an `async fn main` the root of a tree of actors.
 ///
 /// Options become calls of the builder `tractor::Options`: `name = "root"` is `.name("root")`,
-/// and `debug_mode` alone is `.debug_mode(true)`. `crate = path` names the crate to use instead
-/// of `::tractor`.
+/// and `debug_mode` alone is `.debug_mode(true)`. Those with two arguments, as `var`, cannot stand
+/// here: call `tractor::run`. `crate = path` names the crate to use instead of `::tractor`.
+///
+/// It returns nothing, or a `Result` whose error is `Debug` and `From<tractor::Error>`.
 ///
 /// # Examples
 ///
@@ -128,7 +136,9 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes an `async fn` a test that runs as the root of its own tree of actors.
 ///
 /// It is a plain `#[test]`, and other attributes such as `#[should_panic]` or those of `rstest`
-/// stay. Besides the options of [`macro@main`] it takes `timeout = 30`, in seconds.
+/// stay. Besides the options of [`macro@main`] it takes `timeout = 30`, in seconds; the default is
+/// 60. The body runs in a process of its own. The test fails if the body panics or returns an
+/// error, if it does not end in time, or if a process or an open descriptor of its tree is left.
 ///
 /// # Examples
 ///

@@ -11,6 +11,7 @@ use crate::nursery::{OnExit, open_nursery_with};
 /// one of them dies, the block and the others are cancelled. When the block has ended they are
 /// cancelled. Where calls compute, a good `size` is the number of cores, [`available_parallelism`].
 ///
+/// They have the default options of [`Nursery::start_actor`](crate::Nursery::start_actor).
 /// [`gather_contexts`] opens a context in each of them. To share out independent calls among
 /// actors that are replaced when they die, see [`open_worker_pool`](crate::open_worker_pool).
 ///

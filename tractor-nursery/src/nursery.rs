@@ -144,6 +144,13 @@ impl Nursery {
 
     /// Starts an actor that lives until it is cancelled. Options can be given before the await,
     /// which gives the actor's [`Portal`](tractor_core::Portal) when it serves calls.
+    ///
+    /// A name has 1 to 128 bytes, none of which is a control character; several actors may have the
+    /// same. `ps` shows its first 15 bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it is awaited, as [`StartActor`] says.
     pub fn start_actor(&self, name: impl Into<String>) -> StartActor {
         StartActor::new(self.clone(), ChildOptions::new(name.into()))
     }

@@ -83,8 +83,9 @@ impl Options {
     }
 
     /// Logs at this level in the whole tree, in the syntax of env_logger (`info`,
-    /// `warn,my_crate=debug`). The environment variable `TRACTOR_LOG` wins over it; the default
-    /// is `warn`.
+    /// `warn,my_crate=debug`). The environment variable `TRACTOR_LOG` of the root wins over it, an
+    /// actor's own level wins over both; the default is `warn`. A filter that is not understood
+    /// fails the run. A logger that the program sets before the runtime starts stays in use.
     pub fn log_level(mut self, level: impl Into<String>) -> Self {
         self.log_level = Some(level.into());
         self

@@ -31,7 +31,8 @@ pub struct WorkerPool {
 
 /// Runs `body` with a pool of `size` workers, and returns when every worker is reaped.
 ///
-/// The workers are actors named `worker-1` and so on, in a nursery of their own. The block begins
+/// The workers are actors named `worker-1` and so on, with the default options of
+/// [`Nursery::start_actor`](crate::Nursery::start_actor), in a nursery of their own. The block begins
 /// at once: calls wait for the first worker that is ready. A worker that dies fails neither the
 /// nursery nor the block: another one takes its place, and whoever waits for the calls that it had
 /// is told. When the block has ended the workers are cancelled.

@@ -65,7 +65,7 @@ pub enum StdioSpec {
     Inherit,
     /// Nowhere.
     Null,
-    /// To a pipe, whose other end comes with [`Spawned`].
+    /// To a pipe, whose other end comes with [`Spawned`]. The start of an actor refuses it.
     Pipe,
     /// To this.
     Fd(OwnedFd),

@@ -1,7 +1,7 @@
 //! What the numbers are called, what they mean and what is to be reached.
 //!
-//! The names are a contract: other tools read them from the JSON. A row may stand here before
-//! anything measures it; only what was measured is reported.
+//! The names are a contract: whoever reads the JSON relies on them. Only what was measured is
+//! reported.
 
 use anyhow::{Context, Result};
 
