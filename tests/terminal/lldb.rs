@@ -154,21 +154,50 @@ fn steps_of_lldb_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: 
 #[rstest]
 #[case::with_python(true)]
 #[case::without(false)]
-fn when_lldb_is_killed_the_prompt_comes_back(#[case] has_python: bool) {
+fn ctrl_c_and_a_kill_of_lldb_bring_the_prompt_back(#[case] has_python: bool) {
     if !has_lldb() {
         return;
     }
     let mut screen = start("uncaptured_in_panic", program("debugged"), has_python);
     screen.prompt();
     open_lldb(&mut screen);
+    screen.line_elsewhere("continue");
+    screen.text("resuming");
+    // The tree goes on as if nothing had been.
+    for _ in 0..3 {
+        screen.control('c');
+    }
+    // What is typed ahead is gone with who would have read it.
+    screen.line_elsewhere("info");
     signal(screen.process("lldb"), Signal::Kill);
     screen.prompt_after(&["lldb was killed by signal 9"]);
     screen.line("c");
-    screen.prompt_after(&["Crashed actor 'root'"]);
+    let next = screen.prompt_after(&["Crashed actor 'root'"]);
+    assert!(!next.contains("actor   "), "{next}");
     screen.line("c");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+}
+
+/// Fault 10. What a signal has struck is there to be seen, in the frame that it struck.
+#[test]
+fn lldb_shows_where_a_fatal_signal_struck() {
+    if !has_lldb() {
+        return;
+    }
+    let mut screen = Screen::of("segfault_in_subactor");
+    screen.prompt_after(&["Crashed actor 'native'"]);
+    screen.line("lldb");
+    screen.text("lldb gets the terminal");
+    let begun = screen.text("(lldb) ");
+    let is_struck = begun.contains("read_volatile") || begun.contains("has no Python");
+    assert!(is_struck, "{begun}");
+    quit_lldb(&mut screen);
+    screen.line("c");
+    screen.prompt_after(&["Crashed actor 'root'", "signal 11 (SIGSEGV)"]);
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(1));
 }
 
 #[test]
