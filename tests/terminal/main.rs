@@ -34,7 +34,8 @@ mod disturbed;
 // Actors that die of a signal.
 mod fatal;
 
-// gdb instead of a prompt.
+// gdb and lldb instead of a prompt.
+mod lldb;
 mod native;
 
 // What a tree tells of itself.

@@ -93,11 +93,11 @@ fn gdb_shows_what_was_not_captured_and_the_prompt_comes_back(
     }
     let ended = screen.end();
     assert_eq!(ended.code(), Some(code), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
-/// The settings that a program leaves in which nobody has called gdb.
-fn settings_without_gdb() -> String {
+/// The settings that a program leaves in which nobody has called a debugger.
+pub(crate) fn settings_without_debugger() -> String {
     let mut screen = Screen::of("root_actor_breakpoint");
     screen.prompt();
     screen.line("c");
@@ -143,7 +143,7 @@ fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
     screen.line("c");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 /// The pause is over then, and so is the prompt.
@@ -176,7 +176,7 @@ fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_task_that_ends_below_gdb_ends_gdb() {
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_task_goes_on_when_the_gdb_above_it_is_terminated() {
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn when_the_actor_is_killed_in_gdb_its_death_is_told_and_the_next_has_the_prompt
     screen.line("c");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 #[rstest]
@@ -246,7 +246,7 @@ fn sigterm_ends_the_tree_although_gdb_has_the_terminal(#[case] command: &str, #[
     let ended = screen.end();
     let sent = rexpect::process::Signal::SIGTERM;
     assert_eq!(ended.signal(), Some(sent), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 #[test]
@@ -341,11 +341,11 @@ fn where_gdb_cannot_attach_it_is_told_why() {
     screen.line("c");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_gdb(), "{ended:?}");
+    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
 }
 
 /// The program, without the right to trace everything, which its user may have.
-fn without_right() -> Command {
+pub(crate) fn without_right() -> Command {
     let program = program("debugged");
     let drops = ["--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"];
     let mut dropped = command("setpriv");

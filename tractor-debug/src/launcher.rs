@@ -6,10 +6,14 @@
 //! more. So this process takes the terminal itself, ties its life to the root's, and becomes the
 //! program.
 
+// Which program works here.
+mod choice;
+
+use std::env;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal as Masked};
 use rustix::io::Errno;
@@ -27,7 +31,7 @@ pub(crate) const LAUNCHER: &str = "TRACTOR_EDITOR_LAUNCHES";
 
 /// Whether this process, which the owner of the terminal has started, is one.
 pub(crate) fn is_wanted() -> bool {
-    std::env::var_os(LAUNCHER).is_some()
+    env::var_os(LAUNCHER).is_some()
 }
 
 /// Becomes the program, or says over the socket why not.
@@ -52,10 +56,7 @@ fn become_program(root: Pid, link: &mut UnixStream) -> io::Result<std::convert::
     stdio::dup2_stdin(stdio::stderr())?;
     stdio::dup2_stdout(stdio::stderr())?;
     take_foreground()?;
-    let wrapper = launch.wrappers.iter().find(|wrapper| works(wrapper));
-    Err(command(wrapper.unwrap_or(&launch.program))
-        .args(&launch.arguments)
-        .exec())
+    Err(choice::choose(&launch)?.exec())
 }
 
 fn receive(link: &mut UnixStream) -> io::Result<Launch> {
@@ -82,14 +83,6 @@ fn take_foreground() -> io::Result<()> {
         Ok(()) | Err(Errno::NOTTY) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether a script around the program runs here: some need what is not always there.
-fn works(wrapper: &str) -> bool {
-    let mut command = command(wrapper);
-    command.arg("--version").stdin(Stdio::null());
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
 }
 
 #[expect(

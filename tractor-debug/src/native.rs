@@ -6,6 +6,10 @@
 
 // What gdb does first.
 mod gdb;
+// What lldb does first.
+mod lldb;
+// What both are told in Python.
+mod script;
 // Why the system does not let it attach.
 mod refusal;
 
@@ -32,15 +36,34 @@ pub(crate) struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gate(pub(crate) u32);
 
-/// How a native debugger is started.
+/// How a native debugger is started: by the first of these that works here, or else by the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Launch {
-    /// Programs that may or may not be there and work, the best first.
-    pub(crate) wrappers: Vec<String>,
-    /// What to start if none of them does.
+    pub(crate) candidates: Vec<Candidate>,
+    /// What it attaches to.
+    pub(crate) pid: u32,
+}
+
+/// A program that may or may not be there and work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Candidate {
     pub(crate) program: String,
     /// What it is told.
     pub(crate) arguments: Vec<String>,
+    /// How it is asked whether it works; `None` if it is taken as it is.
+    pub(crate) probe: Option<Probe>,
+    /// Whether it is told where its Python modules are.
+    pub(crate) names_modules: bool,
+    /// What it cannot do, as is told to the user. It does not tell, either, that it cannot attach.
+    pub(crate) lacks: Option<String>,
+}
+
+/// A question to a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Probe {
+    pub(crate) arguments: Vec<String>,
+    /// What is in the output of one that works, and exits with 0.
+    pub(crate) answer: String,
 }
 
 /// How a native debugger went.
@@ -54,24 +77,18 @@ pub(crate) enum Outcome {
     Revoked,
 }
 
-/// The code with which gdb is told to exit when it cannot attach.
-const CANNOT_ATTACH: i32 = 57;
+/// The code with which who cannot attach exits.
+pub(crate) const CANNOT_ATTACH: i32 = 57;
 
 /// How to start it.
 pub(crate) fn launch(kind: NativeKind, target: &Target) -> Launch {
-    let (wrapper, program, arguments) = match kind {
-        NativeKind::Gdb => ("rust-gdb", "gdb", gdb::arguments(target)),
-        NativeKind::Lldb => ("rust-lldb", "lldb", lldb_arguments(target)),
-    };
     Launch {
-        wrappers: vec![wrapper.to_owned()],
-        program: program.to_owned(),
-        arguments,
+        candidates: match kind {
+            NativeKind::Gdb => gdb::candidates(target),
+            NativeKind::Lldb => lldb::candidates(target),
+        },
+        pid: target.pid,
     }
-}
-
-fn lldb_arguments(target: &Target) -> Vec<String> {
-    vec!["-p".to_owned(), target.pid.to_string()]
 }
 
 /// What stands above its first prompt.
@@ -137,11 +154,13 @@ mod tests {
             (NativeKind::Gdb, "rust-gdb", "gdb"),
             (NativeKind::Lldb, "rust-lldb", "lldb"),
         ] {
-            let launch = launch(kind, &target());
-            assert_eq!((&*launch.wrappers[0], &*launch.program), (wrapper, program));
+            let candidates = launch(kind, &target()).candidates;
+            let last = candidates.last().unwrap();
+            assert_eq!(
+                (&*candidates[0].program, &*last.program),
+                (wrapper, program)
+            );
         }
-        let lldb = launch(NativeKind::Lldb, &target());
-        assert_eq!(lldb.arguments, ["-p", "12"]);
     }
 
     #[test]

@@ -4,10 +4,26 @@
 //! a few lines of Python do, which every gdb of a distribution knows. They are an argument: no file
 //! is left behind.
 
-use super::{CANNOT_ATTACH, Target};
+use super::script::{literal, variables};
+use super::{Candidate, Probe, Target};
 
-/// The arguments for this target.
-pub(super) fn arguments(target: &Target) -> Vec<String> {
+/// What to try for this target, the best first.
+pub(super) fn candidates(target: &Target) -> Vec<Candidate> {
+    let candidate = |program: &str, probe| Candidate {
+        program: program.to_owned(),
+        arguments: arguments(target),
+        probe,
+        names_modules: false,
+        lacks: None,
+    };
+    let probe = Probe {
+        arguments: vec!["--version".to_owned()],
+        answer: String::new(),
+    };
+    vec![candidate("rust-gdb", Some(probe)), candidate("gdb", None)]
+}
+
+fn arguments(target: &Target) -> Vec<String> {
     let script = variables(target) + SELECT;
     let python = format!("python exec({})", literal(&script));
     ["-q", "-ex", &python].map(str::to_owned).to_vec()
@@ -15,74 +31,18 @@ pub(super) fn arguments(target: &Target) -> Vec<String> {
 
 const SELECT: &str = include_str!("select.py");
 
-fn variables(target: &Target) -> String {
-    let number = |number: Option<u32>| number.map_or_else(none, |number| number.to_string());
-    let file = target.place.as_ref().map(|(file, _)| literal(file));
-    let line = target.place.as_ref().map(|(_, line)| *line);
-    format!(
-        "pid, thread, gate = {}, {}, {}\nfile, line, cannot_attach = {}, {}, {CANNOT_ATTACH}\n",
-        target.pid,
-        number(target.thread),
-        number(target.gate.map(|gate| gate.0)),
-        file.unwrap_or_else(none),
-        number(line),
-    )
-}
-
-fn none() -> String {
-    "None".to_owned()
-}
-
-/// A text that neither Python nor gdb's command line takes for anything else, whatever is in it.
-fn literal(text: &str) -> String {
-    let mut literal = String::from("'");
-    for c in text.chars() {
-        if c.is_ascii_alphanumeric() || " _./".contains(c) {
-            literal.push(c);
-        } else {
-            literal.push_str(&format!("\\U{:08x}", u32::from(c)));
-        }
-    }
-    literal.push('\'');
-    literal
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Gate;
     use super::*;
 
     #[test]
-    fn a_hostile_path_is_a_text() {
-        let hostile = "a'b\\\n\"; quit #é.rs";
-        let literal = literal(hostile);
-        assert!(literal.is_ascii() && !literal.contains('\n'), "{literal}");
-        assert_eq!(literal.matches('\'').count(), 2, "{literal}");
-        assert!(literal.contains("a\\U00000027b\\U0000005c\\U0000000a"));
-    }
-
-    fn target(thread: Option<u32>, gate: Option<u32>, file: Option<&str>) -> Target {
-        Target {
-            pid: 12,
-            thread,
-            place: file.map(|file| (file.to_owned(), 8)),
-            gate: gate.map(Gate),
-        }
-    }
-
-    #[test]
-    fn the_script_knows_its_target() {
-        let all = variables(&target(Some(13), Some(7), Some("src/main.rs")));
-        assert!(all.contains("pid, thread, gate = 12, 13, 7\n"), "{all}");
-        assert!(all.contains("= 'src/main.rs', 8, 57\n"), "{all}");
-        let none = variables(&target(None, None, None));
-        assert!(none.contains("= 12, None, None\n"), "{none}");
-        assert!(none.contains("= None, None, 57\n"), "{none}");
-    }
-
-    #[test]
     fn the_script_is_one_line_of_a_command() {
-        let arguments = arguments(&target(None, None, None));
+        let arguments = arguments(&Target {
+            pid: 12,
+            thread: None,
+            place: None,
+            gate: None,
+        });
         assert!(arguments.iter().all(|it| !it.contains('\n')));
         assert!(
             arguments[2].starts_with("python exec('pid"),
