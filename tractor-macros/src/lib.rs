@@ -59,20 +59,41 @@ use proc_macro::TokenStream;
 ///
 /// # Examples
 ///
-/// ```ignore
-/// /// Loads a table.
+/// ```
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Counts the lines of a text.
 /// #[tractor::rpc]
-/// pub async fn load(path: String) -> Result<Table, LoadError> { /* … */ }
+/// async fn lines(text: String) -> usize {
+///     text.lines().count()
+/// }
 ///
 /// #[tractor::rpc(instances(u64, String))]
-/// async fn largest<T: Ord>(items: Vec<T>) -> Option<T> { items.into_iter().max() }
+/// async fn largest<T: Ord>(items: Vec<T>) -> Option<T> {
+///     items.into_iter().max()
+/// }
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Counter(u64);
 ///
 /// #[tractor::rpc]
 /// impl Counter {
-///     pub fn add(self, n: u64) -> u64 { self.0 + n }
+///     fn add(self, n: u64) -> u64 {
+///         self.0 + n
+///     }
 /// }
 ///
-/// let table = portal.run(load("x.csv".into())).await?;
+/// #[tractor::main]
+/// async fn main() -> tractor::Result<()> {
+///     tractor::open_nursery(async |nursery| {
+///         let worker = nursery.start_actor("worker").await?;
+///         assert_eq!(worker.run(lines("a\nb".into())).await?, 2);
+///         assert_eq!(worker.run(largest(vec![1_u64, 3, 2])).await?, Some(3));
+///         assert_eq!(worker.run(Counter(1).add(2)).await?, 3);
+///         worker.cancel_actor().await
+///     })
+///     .await
+/// }
 /// ```
 #[proc_macro_attribute]
 pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -90,7 +111,9 @@ pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use tractor::Context;
+///
 /// #[tractor::context]
 /// async fn echo(ctx: Context<(), String, String>) -> tractor::Result<()> {
 ///     ctx.started(())?;
@@ -101,13 +124,22 @@ pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     Ok(())
 /// }
 ///
-/// portal.open_context(echo(), async |ctx, ()| {
-///     let (mut out, mut lines) = ctx.open_stream()?;
-///     out.send("hello".into()).await?;
-///     println!("{:?}", lines.recv().await?);
-///     Ok(())
-/// })
-/// .await?;
+/// #[tractor::main]
+/// async fn main() -> tractor::Result<()> {
+///     tractor::open_nursery(async |nursery| {
+///         let actor = nursery.start_actor("echo").await?;
+///         actor
+///             .open_context(echo(), async |ctx, ()| {
+///                 let (mut out, mut lines) = ctx.open_stream()?;
+///                 out.send("hello".into()).await?;
+///                 assert_eq!(lines.recv().await?.as_deref(), Some("hello"));
+///                 tractor::Ok(())
+///             })
+///             .await?;
+///         actor.cancel_actor().await
+///     })
+///     .await
+/// }
 /// ```
 #[proc_macro_attribute]
 pub fn context(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -124,9 +156,12 @@ pub fn context(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// #[tractor::main(debug_mode, log_level = "info")]
-/// async fn main() -> tractor::Result<()> { /* … */ }
+/// ```
+/// #[tractor::main(name = "top", log_level = "info")]
+/// async fn main() -> tractor::Result<()> {
+///     assert_eq!(tractor::current_actor()?.name(), "top");
+///     Ok(())
+/// }
 /// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -142,9 +177,22 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// #[tractor::rpc]
+/// async fn answer() -> u32 {
+///     42
+/// }
+///
 /// #[tractor::test(timeout = 30)]
-/// async fn a_worker_answers() -> tractor::Result<()> { /* … */ }
+/// async fn a_worker_answers() -> tractor::Result<()> {
+///     tractor::open_nursery(async |nursery| {
+///         let worker = nursery.start_actor("worker").await?;
+///         assert_eq!(worker.run(answer()).await?, 42);
+///         worker.cancel_actor().await
+///     })
+///     .await
+/// }
+/// # fn main() {}
 /// ```
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
