@@ -35,7 +35,7 @@ use crate::{child_main, debugger, entry, runtime, signals};
 /// tree is given, a third kills it, and this process with it, whatever `body` does. SIGTSTP stops
 /// the tree and then this process. To hear of a signal, await
 /// [`CancelScope::cancelled`](tractor_core::CancelScope::cancelled) of the actor's scope; its
-/// reason is [`CancelReason::Signal`](tractor_core::CancelReason::Signal).
+/// reason is [`CancelReason::Signal`].
 ///
 /// # What it changes in the process
 ///
