@@ -58,6 +58,14 @@ async fn walk_ends(seed: u64, far: bool) -> tractor::Result<()> {
     Ok(())
 }
 
+/// Seeds 3427 and 8219: the root looked for orphans while one could not be told from a stranger,
+/// because it was just ending, and it stayed a zombie.
+#[tractor::test(timeout = 120)]
+async fn walks_that_have_left_a_zombie_leave_none() -> tractor::Result<()> {
+    f53_random_walk_ends(3427).await?;
+    f53_far_walk_ends(8219).await
+}
+
 /// Waits for those whom a dropped nursery has left to its actor, and for the root's reaping of
 /// orphans. Who is there too long is shown.
 async fn all_gone(begin: Instant) {
