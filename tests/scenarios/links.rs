@@ -9,7 +9,7 @@ use tractor::{Portal, current_actor, find_actor, open_nursery};
 use crate::calls::{idle, pid};
 use crate::chance::Chance;
 use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
-use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, ms, within};
+use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, ms, until_begun, within};
 
 /// T30. An actor looks itself up, by name and by contact, and calls itself. It gets its answers,
 /// and the calls to itself keep nobody from ending.
@@ -20,10 +20,11 @@ pub(crate) async fn t30_actor_may_call_itself(seed: u64) -> tractor::Result<()> 
         let selfish = nursery.start_actor("selfish").await?;
         assert_eq!(selfish.run(call_oneself()).await?, [selfish.pid(); 3]);
         let waiting = async_std::task::spawn(selfish.run(wait_for_oneself()));
+        // The call and the one that it makes: before that one may be refused.
+        until_begun(&selfish, 2).await;
         chance.pause(10).await;
         selfish.cancel_actor().await?;
-        // A call that came after the request to end was refused.
-        assert!(waiting.await.is_err_and(|error| error.is_of_cancel()));
+        assert!(waiting.await.is_err_and(|error| error.is_cancelled()));
         tractor::Ok(())
     })
     .await?;

@@ -8,25 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rstest::rstest;
-use tractor_core::process::Signal;
 
-use crate::native::{settings_without_debugger, without_right};
+use crate::debuggers::{
+    SECRET, end_as_ever, end_by_sigterm, end_with_the_secret, is_here, is_told_why, kill, leave,
+    without_right,
+};
 use crate::screen::Screen;
-use crate::support::{command, program, scratch, signal};
-
-/// Whether lldb is here. Says so if it is not, because then a test shows nothing.
-#[expect(
-    clippy::print_stderr,
-    reason = "whoever reads the test's output is told"
-)]
-fn has_lldb() -> bool {
-    let version = command("lldb").arg("--version").output();
-    let is_here = version.is_ok_and(|version| version.status.success());
-    if !is_here {
-        eprintln!("skipped: lldb is not installed here");
-    }
-    is_here
-}
+use crate::support::{program, scratch};
 
 /// Has a command find a lldb whose Python does not work.
 fn take_python(program: &mut Command, place: &Path) {
@@ -73,18 +61,14 @@ fn open_lldb(screen: &mut Screen) -> bool {
 
 /// Leaves lldb, and waits for the prompt that was there before.
 fn quit_lldb(screen: &mut Screen) {
-    screen.line_elsewhere("quit");
-    screen.text("[Y/n]");
-    screen.line_elsewhere("y");
+    leave(screen, "[Y/n]");
     screen.prompt_after(&["back from lldb"]);
 }
 
-fn end(mut screen: Screen) {
+/// Goes on at the prompt.
+fn go_on(mut screen: Screen) {
     screen.line("c");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    end_with_the_secret(screen);
 }
 
 #[rstest]
@@ -92,7 +76,7 @@ fn end(mut screen: Screen) {
 #[case::of_plain_code("uncaptured_in_plain_code")]
 #[case::of_the_root("uncaptured_in_root")]
 fn lldb_is_attached_in_the_frame_of_the_pause_and_the_prompt_comes_back(#[case] name: &str) {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
     let mut screen = Screen::of(name);
@@ -100,16 +84,16 @@ fn lldb_is_attached_in_the_frame_of_the_pause_and_the_prompt_comes_back(#[case] 
     for _ in 0..2 {
         if open_lldb(&mut screen) {
             screen.line_elsewhere("p secret");
-            screen.text("= 4712");
+            screen.text(SECRET);
         }
         quit_lldb(&mut screen);
     }
-    end(screen);
+    go_on(screen);
 }
 
 #[test]
 fn without_python_lldb_is_attached_and_says_what_it_lacks() {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
     let mut screen = start("uncaptured_in_task", program("debugged"), false);
@@ -118,7 +102,7 @@ fn without_python_lldb_is_attached_and_says_what_it_lacks() {
     screen.line_elsewhere("process status");
     screen.text("stopped");
     quit_lldb(&mut screen);
-    end(screen);
+    go_on(screen);
 }
 
 /// The pause is over then, and so is the prompt.
@@ -126,7 +110,7 @@ fn without_python_lldb_is_attached_and_says_what_it_lacks() {
 #[case::in_a_task("uncaptured_in_task", "next")]
 #[case::in_the_root("uncaptured_in_root", "n")]
 fn steps_of_lldb_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
     let mut screen = Screen::of(name);
@@ -137,17 +121,12 @@ fn steps_of_lldb_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: 
         screen.text("uncaptured.rs:");
         screen.text("(lldb) ");
         screen.line_elsewhere("p secret");
-        screen.text("= 4712");
-        screen.line_elsewhere("quit");
-        screen.text("[Y/n]");
-        screen.line_elsewhere("y");
-        let ended = screen.end();
-        assert_eq!(ended.code(), Some(0), "{ended:?}");
-        assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-        assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+        screen.text(SECRET);
+        leave(&mut screen, "[Y/n]");
+        end_with_the_secret(screen);
     } else {
         quit_lldb(&mut screen);
-        end(screen);
+        go_on(screen);
     }
 }
 
@@ -155,7 +134,7 @@ fn steps_of_lldb_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: 
 #[case::with_python(true)]
 #[case::without(false)]
 fn ctrl_c_and_a_kill_of_lldb_bring_the_prompt_back(#[case] has_python: bool) {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
     let mut screen = start("uncaptured_in_panic", program("debugged"), has_python);
@@ -168,22 +147,14 @@ fn ctrl_c_and_a_kill_of_lldb_bring_the_prompt_back(#[case] has_python: bool) {
         screen.control('c');
     }
     // What is typed ahead is gone with who would have read it.
-    screen.line_elsewhere("info");
-    signal(screen.process("lldb"), Signal::Kill);
-    screen.prompt_after(&["lldb was killed by signal 9"]);
-    screen.line("c");
-    let next = screen.prompt_after(&["Crashed actor 'root'"]);
-    assert!(!next.contains("actor   "), "{next}");
-    screen.line("c");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    kill(&mut screen, "lldb");
+    end_as_ever(screen, 1);
 }
 
 /// Fault 10. What a signal has struck is there to be seen, in the frame that it struck.
 #[test]
 fn lldb_shows_where_a_fatal_signal_struck() {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
     let mut screen = Screen::of("segfault_in_subactor");
@@ -202,17 +173,13 @@ fn lldb_shows_where_a_fatal_signal_struck() {
 
 #[test]
 fn sigterm_ends_the_tree_although_lldb_has_the_terminal() {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_panic");
     screen.prompt();
     open_lldb(&mut screen);
-    screen.signal(rexpect::process::Signal::SIGTERM);
-    let ended = screen.end();
-    let sent = rexpect::process::Signal::SIGTERM;
-    assert_eq!(ended.signal(), Some(sent), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    end_by_sigterm(screen);
 }
 
 /// Fault 52: the system refuses.
@@ -220,15 +187,9 @@ fn sigterm_ends_the_tree_although_lldb_has_the_terminal() {
 #[case::with_python(true)]
 #[case::without(false)]
 fn where_lldb_cannot_attach_it_is_told_why(#[case] has_python: bool) {
-    if !has_lldb() {
+    if !is_here("lldb") {
         return;
     }
-    let mut screen = start("uncaptured_in_hidden_task", without_right(), has_python);
-    screen.prompt();
-    screen.line("lldb");
-    screen.prompt_after(&["lldb cannot attach to process", "PR_SET_DUMPABLE"]);
-    screen.line("c");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    let screen = start("uncaptured_in_hidden_task", without_right(), has_python);
+    is_told_why(screen, "lldb");
 }

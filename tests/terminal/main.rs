@@ -34,7 +34,8 @@ mod disturbed;
 // Actors that die of a signal.
 mod fatal;
 
-// gdb and lldb instead of a prompt.
+// gdb and lldb instead of a prompt, and what their tests share.
+mod debuggers;
 mod lldb;
 mod native;
 

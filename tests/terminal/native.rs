@@ -1,29 +1,14 @@
 //! gdb, typed at a prompt: the real one, attached to the paused actor.
 
-use std::process::{Command, Stdio};
-
 use rstest::rstest;
 use tractor_core::process::Signal;
 
+use crate::debuggers::{
+    SECRET, end_as_ever, end_by_sigterm, end_with_the_secret, is_here, is_told_why, kill, leave,
+    without_right,
+};
 use crate::screen::Screen;
 use crate::support::{command, is_alive, program, signal, wait_gone};
-
-/// What the variable holds that nobody captured.
-const SECRET: &str = "= 4712";
-
-/// Whether gdb is here. Says so if it is not, because then a test shows nothing.
-#[expect(
-    clippy::print_stderr,
-    reason = "whoever reads the test's output is told"
-)]
-fn has_gdb() -> bool {
-    let version = command("gdb").arg("--version").output();
-    let is_here = version.is_ok_and(|version| version.status.success());
-    if !is_here {
-        eprintln!("skipped: gdb is not installed here");
-    }
-    is_here
-}
 
 /// Types `gdb` at a prompt and waits for the other.
 fn open_gdb(screen: &mut Screen) {
@@ -35,16 +20,14 @@ fn open_gdb(screen: &mut Screen) {
 
 /// Leaves gdb, and waits for the prompt that was there before.
 fn quit_gdb(screen: &mut Screen) -> String {
-    screen.line_elsewhere("quit");
-    screen.text("(y or n)");
-    screen.line_elsewhere("y");
+    leave(screen, "(y or n)");
     screen.prompt_after(&["back from gdb"])
 }
 
 /// Fault 10. What a signal has struck is there to be seen, in the frame that it struck.
 #[test]
 fn gdb_shows_where_a_fatal_signal_struck() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("segfault_in_subactor");
@@ -70,7 +53,7 @@ fn gdb_shows_what_was_not_captured_and_the_prompt_comes_back(
     #[case] name: &str,
     #[case] code: i32,
 ) {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of(name);
@@ -91,23 +74,13 @@ fn gdb_shows_what_was_not_captured_and_the_prompt_comes_back(
         screen.prompt_after(&["Crashed actor 'root'"]);
         screen.line("c");
     }
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(code), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
-}
-
-/// The settings that a program leaves in which nobody has called a debugger.
-pub(crate) fn settings_without_debugger() -> String {
-    let mut screen = Screen::of("root_actor_breakpoint");
-    screen.prompt();
-    screen.line("c");
-    screen.end().settings
+    end_as_ever(screen, code);
 }
 
 /// It is attached by pid, however the actor is linked.
 #[test]
 fn gdb_is_attached_to_a_far_actor() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("far_actors");
@@ -125,7 +98,7 @@ fn gdb_is_attached_to_a_far_actor() {
 
 #[test]
 fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_panic");
@@ -134,16 +107,8 @@ fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
     // While the actor runs, nobody reads.
     screen.line_elsewhere("continue");
     screen.text("Continuing.");
-    screen.line_elsewhere("info");
-    signal(screen.process("gdb"), Signal::Kill);
-    screen.prompt_after(&["gdb was killed by signal 9"]);
-    screen.line("c");
-    let next = screen.prompt_after(&["Crashed actor 'root'"]);
-    assert!(!next.contains("actor   "), "{next}");
-    screen.line("c");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    kill(&mut screen, "gdb");
+    end_as_ever(screen, 1);
 }
 
 /// The pause is over then, and so is the prompt.
@@ -152,7 +117,7 @@ fn when_gdb_is_killed_the_prompt_comes_back_and_what_was_typed_ahead_is_gone() {
 #[case::in_plain_code("uncaptured_in_plain_code", "step")]
 #[case::in_the_root("uncaptured_in_root", "n")]
 fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of(name);
@@ -170,33 +135,25 @@ fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
     screen.line_elsewhere("finish");
     screen.text("Run till exit");
     screen.text("(gdb) ");
-    screen.line_elsewhere("quit");
-    screen.text("(y or n)");
-    screen.line_elsewhere("y");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    leave(&mut screen, "(y or n)");
+    end_with_the_secret(screen);
 }
 
 #[test]
 fn a_task_that_ends_below_gdb_ends_gdb() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_task");
     screen.prompt();
     open_gdb(&mut screen);
     screen.line_elsewhere("continue");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    end_with_the_secret(screen);
 }
 
 #[test]
 fn a_task_goes_on_when_the_gdb_above_it_is_terminated() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_task");
@@ -206,15 +163,12 @@ fn a_task_goes_on_when_the_gdb_above_it_is_terminated() {
     screen.text("the pause is over");
     screen.text("(gdb) ");
     signal(screen.process("gdb"), Signal::Terminate);
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(ended.tail.contains("the secret is 4712"), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    end_with_the_secret(screen);
 }
 
 #[test]
 fn when_the_actor_is_killed_in_gdb_its_death_is_told_and_the_next_has_the_prompt() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_task");
@@ -225,16 +179,14 @@ fn when_the_actor_is_killed_in_gdb_its_death_is_told_and_the_next_has_the_prompt
     screen.line_elsewhere("y");
     screen.prompt_after(&["Crashed actor 'root'", "signal 9"]);
     screen.line("c");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    end_as_ever(screen, 1);
 }
 
 #[rstest]
 #[case::and_waits("p secret", SECRET)]
 #[case::and_does_not("continue", "Continuing.")]
 fn sigterm_ends_the_tree_although_gdb_has_the_terminal(#[case] command: &str, #[case] text: &str) {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_panic");
@@ -242,16 +194,12 @@ fn sigterm_ends_the_tree_although_gdb_has_the_terminal(#[case] command: &str, #[
     open_gdb(&mut screen);
     screen.line_elsewhere(command);
     screen.text(text);
-    screen.signal(rexpect::process::Signal::SIGTERM);
-    let ended = screen.end();
-    let sent = rexpect::process::Signal::SIGTERM;
-    assert_eq!(ended.signal(), Some(sent), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
+    end_by_sigterm(screen);
 }
 
 #[test]
 fn when_the_root_is_killed_gdb_goes_with_it() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_task");
@@ -263,7 +211,7 @@ fn when_the_root_is_killed_gdb_goes_with_it() {
 
 #[test]
 fn ctrl_c_in_gdb_is_for_gdb_alone() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_in_panic");
@@ -293,7 +241,7 @@ fn ctrl_c_in_gdb_is_for_gdb_alone() {
 /// Fault 51: an actor at gdb is not killed for the time that its cancel takes.
 #[test]
 fn gdb_is_attached_while_its_actor_is_cancelled() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of("uncaptured_beside_others");
@@ -331,38 +279,16 @@ fn without_gdb_it_is_said_so() {
 /// Fault 52: the system refuses.
 #[test]
 fn where_gdb_cannot_attach_it_is_told_why() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
-    let mut screen = Screen::run("uncaptured_in_hidden_task", without_right());
-    screen.prompt();
-    screen.line("gdb");
-    screen.prompt_after(&["gdb cannot attach to process", "PR_SET_DUMPABLE"]);
-    screen.line("c");
-    let ended = screen.end();
-    assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert_eq!(ended.settings, settings_without_debugger(), "{ended:?}");
-}
-
-/// The program, without the right to trace everything, which its user may have.
-pub(crate) fn without_right() -> Command {
-    let program = program("debugged");
-    let drops = ["--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"];
-    let mut dropped = command("setpriv");
-    dropped.args(drops);
-    let mut tried = command("setpriv");
-    let tried = tried.args(drops).arg("true").stderr(Stdio::null()).status();
-    if tried.is_ok_and(|status| status.success()) {
-        dropped.arg(program.get_program());
-        return dropped;
-    }
-    // Only who has the right may drop it.
-    program
+    let screen = Screen::run("uncaptured_in_hidden_task", without_right());
+    is_told_why(screen, "gdb");
 }
 
 #[test]
 fn ctrl_z_in_gdb_stops_the_root_as_well_until_the_shell_continues_both() {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     // A shell that looks after its jobs.
@@ -388,7 +314,7 @@ fn ctrl_z_in_gdb_stops_the_root_as_well_until_the_shell_continues_both() {
 #[case::at_a_child("uncaptured_in_task")]
 #[case::at_the_root_itself("uncaptured_in_root")]
 fn ctrl_z_in_gdb_changes_nothing_where_no_shell_looks_after_the_root(#[case] name: &str) {
-    if !has_gdb() {
+    if !is_here("gdb") {
         return;
     }
     let mut screen = Screen::of(name);
