@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures::future::join_all;
-use tractor::{Ending, Nursery, Refusal, current_actor, open_nursery};
+use tractor::{Ending, Nursery, Portal, Refusal, StartActor, current_actor, open_nursery};
 use tractor_core::process::census::{marked_processes, zombie_children};
 
 use crate::calls::{idle, pid};
@@ -57,6 +57,21 @@ async fn child_that_dies_before_the_handshake_is_told_with_its_status() -> tract
     Ok(())
 }
 
+/// Starts an actor, and cancels its nursery as soon as there is a process.
+pub(crate) async fn cancelled_while_booting(
+    nursery: &Nursery,
+    start: StartActor,
+) -> tractor::Result<Portal> {
+    let cancel = async {
+        eventually("it is booting", async || {
+            nursery.statistics().children.len() == 1
+        })
+        .await;
+        nursery.cancel();
+    };
+    futures::join!(start.into_future(), cancel).0
+}
+
 /// Fault 1. A child is stopped at each station of its boot, so that it neither becomes ready nor
 /// dies. Giving the start up ends it, and so does a cancel of the nursery.
 #[tractor::test]
@@ -70,14 +85,7 @@ async fn child_that_stops_in_its_boot_ends_with_its_start() -> tractor::Result<(
             let start = nursery
                 .start_actor("cancelled")
                 .env("TRACTOR_FAULTS", &plan);
-            let cancel = async {
-                eventually("it is booting", async || {
-                    nursery.statistics().children.len() == 1
-                })
-                .await;
-                nursery.cancel();
-            };
-            let (started, ()) = futures::join!(start.into_future(), cancel);
+            let started = cancelled_while_booting(nursery, start).await;
             let error = started.expect_err("it never becomes ready");
             assert!(error.is_cancelled() || error.is_death(), "{plan}: {error}");
             tractor::Ok(())

@@ -6,14 +6,15 @@ use std::fs;
 use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
-use tractor::{Address, Ending, StartActor, Transport, open_nursery};
-use tractor_core::process::Signal;
+use async_std::task::JoinHandle;
+use tractor::{Address, Ending, Nursery, Portal, StartActor, Transport, open_nursery};
 use tractor_core::process::census::open_fds;
+use tractor_core::process::{Process, Signal};
 use tractor_ipc::handshake::Local;
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Kind, TreeSecret, frame};
 
-use crate::birth::assert_no_child;
+use crate::birth::{assert_no_child, cancelled_while_booting};
 use crate::calls::{idle, pid};
 use crate::raw::{answers_a_ping, as_peer, closed, local, peer, raw, write};
 use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, ms, within};
@@ -127,14 +128,7 @@ async fn far_child_that_stops_on_its_way_ends_with_its_start() -> tractor::Resul
             assert!(started.is_none(), "{plan}");
             assert!(ports().len() <= 1, "only the root's own: {:?}", ports());
             let start = far(nursery.start_actor("cancelled"), &plan);
-            let cancel = async {
-                eventually("it is booting", async || {
-                    nursery.statistics().children.len() == 1
-                })
-                .await;
-                nursery.cancel();
-            };
-            let (started, ()) = futures::join!(start.into_future(), cancel);
+            let started = cancelled_while_booting(nursery, start).await;
             let error = started.expect_err("it never becomes ready");
             assert!(error.is_cancelled() || error.is_death(), "{plan}: {error}");
             tractor::Ok(())
@@ -154,15 +148,7 @@ async fn far_child_that_is_cancelled_on_its_way_is_asked_to_end() -> tractor::Re
     for _ in 0..20 {
         let ended = open_nursery(async |nursery| {
             let start = far(nursery.start_actor("late"), plan);
-            let cancel = async {
-                eventually("it is booting", async || {
-                    nursery.statistics().children.len() == 1
-                })
-                .await;
-                nursery.cancel();
-            };
-            let (started, ()) = futures::join!(start.into_future(), cancel);
-            started.map(drop)
+            cancelled_while_booting(nursery, start).await.map(drop)
         })
         .await;
         assert_alone();
@@ -172,6 +158,28 @@ async fn far_child_that_is_cancelled_on_its_way_is_asked_to_end() -> tractor::Re
         }
     }
     panic!("it was never asked")
+}
+
+fn at(port: u16) -> Address {
+    Address::Tcp(([127, 0, 0, 1], port).into())
+}
+
+/// Starts a far child that stops before it connects back, where the root itself listens already.
+/// Gives the start, and where the child is awaited.
+async fn awaited(nursery: &Nursery) -> (JoinHandle<tractor::Result<Portal>>, Address) {
+    let before = ports();
+    let start = far(nursery.start_actor("awaited"), "boot.invited=stop");
+    let start = async_std::task::spawn(start.into_future());
+    eventually("it is awaited", async || ports().len() == 2).await;
+    let port = *ports().difference(&before).next().expect("one is new");
+    (start, at(port))
+}
+
+/// Its process.
+fn booting(nursery: &Nursery) -> Process {
+    let children = nursery.statistics().children;
+    let child = children.iter().find(|child| child.aid.name() == "awaited");
+    hold(child.expect("it is booting").pid)
 }
 
 /// While a far child is stopped on its way others come to where it is awaited: silent ones, ones
@@ -184,11 +192,7 @@ async fn strangers_do_not_come_in_for_a_far_child() -> tractor::Result<()> {
         let first = far(nursery.start_actor("first"), "").await?;
         let before = ports();
         assert_eq!(before.len(), 1, "the root's own");
-        let start = far(nursery.start_actor("awaited"), "boot.invited=stop");
-        let start = async_std::task::spawn(start.into_future());
-        eventually("it is awaited", async || ports().len() == 2).await;
-        let port = *ports().difference(&before).next().expect("one is new");
-        let address = Address::Tcp(([127, 0, 0, 1], port).into());
+        let (start, address) = awaited(nursery).await;
 
         let silent = raw(&address);
         let garbage = raw(&address);
@@ -212,9 +216,7 @@ async fn strangers_do_not_come_in_for_a_far_child() -> tractor::Result<()> {
         let crowd: Vec<_> = (0..256).map(|_| raw(&address)).collect();
         assert!(closed(silent, PROMPT).await.is_empty());
 
-        let children = nursery.statistics().children;
-        let child = children.iter().find(|child| child.aid.name() == "awaited");
-        let child = hold(child.expect("it is booting").pid);
+        let child = booting(nursery);
         eventually("it has stopped", async || child.state() == Some('T')).await;
         let begin = Instant::now();
         child.signal(Signal::Continue).expect("it is ours");
@@ -224,7 +226,7 @@ async fn strangers_do_not_come_in_for_a_far_child() -> tractor::Result<()> {
         assert_eq!(ports(), before, "the door is closed");
         drop(crowd);
         // The root's own takes whoever is of the tree.
-        let root = Address::Tcp(([127, 0, 0, 1], *before.first().expect("it is there")).into());
+        let root = at(*before.first().expect("it is there"));
         answers_a_ping(peer(&root).await).await;
         assert_eq!(first.run(pid()).await?, first.pid());
         nursery.cancel();
@@ -241,17 +243,11 @@ async fn strangers_do_not_come_in_for_a_far_child() -> tractor::Result<()> {
 async fn silent_stranger_is_sent_away_and_the_far_child_comes() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let first = far(nursery.start_actor("first"), "").await?;
-        let before = ports();
-        let start = far(nursery.start_actor("awaited"), "boot.invited=stop");
-        let start = async_std::task::spawn(start.into_future());
-        eventually("it is awaited", async || ports().len() == 2).await;
-        let port = *ports().difference(&before).next().expect("one is new");
-        let silent = raw(&Address::Tcp(([127, 0, 0, 1], port).into()));
+        let (start, address) = awaited(nursery).await;
+        let silent = raw(&address);
         let limit = Duration::from_millis(HANDSHAKE_MS_MAX);
         assert!(closed(silent, 2 * limit).await.is_empty());
-        let children = nursery.statistics().children;
-        let child = children.iter().find(|child| child.aid.name() == "awaited");
-        let child = hold(child.expect("it is booting").pid);
+        let child = booting(nursery);
         child.signal(Signal::Continue).expect("it is ours");
         assert_eq!(start.await?.pid(), child.pid());
         drop(first);

@@ -1,5 +1,6 @@
 //! T30, T37, T45: links to oneself, links that have ended, links that break.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rustix::net::Shutdown;
@@ -9,7 +10,7 @@ use tractor::{Portal, current_actor, find_actor, open_nursery};
 use crate::calls::{idle, pid};
 use crate::chance::Chance;
 use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
-use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, ms, until_begun, within};
+use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, ms, within};
 
 /// T30. An actor looks itself up, by name and by contact, and calls itself. It gets its answers,
 /// and the calls to itself keep nobody from ending.
@@ -20,8 +21,11 @@ pub(crate) async fn t30_actor_may_call_itself(seed: u64) -> tractor::Result<()> 
         let selfish = nursery.start_actor("selfish").await?;
         assert_eq!(selfish.run(call_oneself()).await?, [selfish.pid(); 3]);
         let waiting = async_std::task::spawn(selfish.run(wait_for_oneself()));
-        // The call and the one that it makes: before that one may be refused.
-        until_begun(&selfish, 2).await;
+        // A call that comes after the request to end is refused, which is no cancel.
+        eventually("it waits for itself", async || {
+            selfish.run(waits_for_itself()).await.is_ok_and(|it| it)
+        })
+        .await;
         chance.pause(10).await;
         selfish.cancel_actor().await?;
         assert!(waiting.await.is_err_and(|error| error.is_cancelled()));
@@ -50,7 +54,21 @@ async fn wait_for_oneself() -> tractor::Result<()> {
     let found = find_actor(current_actor()?.name())
         .await?
         .expect("this actor is there");
-    found.run(idle()).await
+    found.run(wait_here()).await
+}
+
+/// Whether this actor's call to itself has arrived.
+static WAITS: AtomicBool = AtomicBool::new(false);
+
+#[tractor::rpc]
+async fn wait_here() {
+    WAITS.store(true, Ordering::Relaxed);
+    std::future::pending().await
+}
+
+#[tractor::rpc]
+async fn waits_for_itself() -> bool {
+    WAITS.load(Ordering::Relaxed)
 }
 
 /// T37. Many links have ended. Their ends are dealt with once, and the root uses no processor
