@@ -261,7 +261,7 @@ impl Link {
             Written::Done => {}
             Written::Full => self.watch(|interest| interest.writable = true),
             // The reader finds the end, after whatever has arrived before it.
-            Written::Broken => self.watch(|interest| interest.readable = true),
+            Written::Broken => self.arm(),
         }
     }
 
@@ -280,8 +280,18 @@ impl Link {
         self.flush_planned.load(Ordering::Relaxed)
     }
 
+    /// Has the leader wake when there is something to read.
+    pub(crate) fn arm(&self) {
+        self.watch(|interest| interest.readable = true);
+    }
+
+    /// Does not have it wake for that: somebody else reads, or the link rests.
+    pub(crate) fn disarm(&self) {
+        self.watch(|interest| interest.readable = false);
+    }
+
     /// Changes what the link is watched for.
-    pub(crate) fn watch(&self, change: impl FnOnce(&mut Interest)) {
+    fn watch(&self, change: impl FnOnce(&mut Interest)) {
         let mut interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *interest;
         change(&mut interest);

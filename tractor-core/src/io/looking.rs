@@ -125,12 +125,12 @@ impl Drop for Look<'_> {
             rest::begin(self.link, age);
             // Whose end has it watched, also for the leader that has left a note.
             if self.link.reader.release(decoder) && !rest::is_on(self.link) {
-                self.link.watch(|interest| interest.readable = true);
+                self.link.arm();
             }
         } else {
             release_and_arm(self.link, decoder);
             if self.disarmed {
-                self.link.watch(|interest| interest.readable = true);
+                self.link.arm();
             }
         }
         if self.lost || self.link.is_ending() {
@@ -158,7 +158,7 @@ impl Look<'_> {
                 // The leader would be woken by each frame that we read. Read once more after
                 // disarming: what came in between raises no event.
                 self.disarmed = true;
-                self.link.watch(|interest| interest.readable = false);
+                self.link.disarm();
                 continue;
             }
             if disturbed && is_leader() {

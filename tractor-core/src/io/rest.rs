@@ -103,7 +103,7 @@ pub(super) fn begin(link: &Arc<Link>, age: Age) {
         None => Err(()),
     });
     let Ok(before) = before else {
-        return link.watch(|interest| interest.readable = true);
+        return link.arm();
     };
     let is_seen = engine().monitor.rest_began();
     if !link.rest.begin(age) {
@@ -138,7 +138,7 @@ pub(super) fn is_on(link: &Link) -> bool {
 fn watch(link: &Link) {
     if link.rest.is_on() {
         // First, so that at no moment it is neither watched nor at rest.
-        link.watch(|interest| interest.readable = true);
+        link.arm();
         end(link);
     }
 }
@@ -146,8 +146,7 @@ fn watch(link: &Link) {
 /// The monitor's tick: has links watched that rest for too long.
 pub(super) fn tick(links: &[Arc<Link>]) {
     for link in links {
-        let watch = || link.watch(|interest| interest.readable = true);
-        if link.rest.tick(watch) {
+        if link.rest.tick(|| link.arm()) {
             engine().monitor.rest_ended();
         }
     }

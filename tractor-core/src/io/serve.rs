@@ -118,17 +118,17 @@ fn take_or_disarm(link: &Link) -> Option<Reader<'_>> {
     }
     // The socket is readable and not ours to read: watching it further would spin. Disarmed
     // before the note is left, so that the holder's re-arming comes after.
-    link.watch(|interest| interest.readable = false);
+    link.disarm();
     let decoder = link.reader.take_or_note();
     if decoder.is_some() {
-        link.watch(|interest| interest.readable = true);
+        link.arm();
     }
     decoder
 }
 
 pub(super) fn release_and_arm(link: &Link, decoder: Reader<'_>) {
     if link.reader.release(decoder) {
-        link.watch(|interest| interest.readable = true);
+        link.arm();
     }
 }
 
