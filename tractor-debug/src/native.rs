@@ -66,6 +66,16 @@ pub(crate) struct Probe {
     pub(crate) answer: String,
 }
 
+impl Probe {
+    /// Whether it is there and starts at all.
+    fn version() -> Self {
+        Self {
+            arguments: vec!["--version".to_owned()],
+            answer: String::new(),
+        }
+    }
+}
+
 /// How a native debugger went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -135,7 +145,7 @@ fn name(kind: NativeKind) -> &'static str {
 mod tests {
     use super::*;
 
-    fn target() -> Target {
+    pub(super) fn target() -> Target {
         Target {
             pid: 12,
             thread: Some(13),

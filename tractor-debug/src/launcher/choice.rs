@@ -1,5 +1,6 @@
 //! Which program works here, of those that a native debugger can be started by.
 
+use std::cell::LazyCell;
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,12 +16,16 @@ use crate::native::{CANNOT_ATTACH, Candidate, Launch, Probe};
 
 /// The one that is to be, of those that a debugger can be started by.
 pub(super) fn choose(launch: &Launch) -> io::Result<Command> {
-    let works = |it: &&Candidate| it.probe.as_ref().is_none_or(|probe| answers(it, probe));
+    let modules: Modules = LazyCell::new(python_path);
+    let works = |it: &&Candidate| {
+        let probe = it.probe.as_ref();
+        probe.is_none_or(|probe| answers(it, probe, &modules))
+    };
     let Some(found) = launch.candidates.iter().find(works) else {
         // That it is not there is what it says itself.
         let last = launch.candidates.last();
         return last
-            .map(prepared)
+            .map(|last| prepared(last, &modules))
             .ok_or_else(|| io::ErrorKind::NotFound.into());
     };
     if let Some(lacks) = &found.lacks {
@@ -29,15 +34,18 @@ pub(super) fn choose(launch: &Launch) -> io::Result<Command> {
         }
         writeln!(io::stderr(), "{lacks}")?;
     }
-    let mut command = prepared(found);
+    let mut command = prepared(found, &modules);
     command.args(&found.arguments);
     Ok(command)
 }
 
-fn prepared(candidate: &Candidate) -> Command {
+/// Where its Python modules are, for who has to be told.
+type Modules = LazyCell<Option<OsString>>;
+
+fn prepared(candidate: &Candidate, modules: &Modules) -> Command {
     let mut command = command(&candidate.program);
     if candidate.names_modules
-        && let Some(path) = python_path()
+        && let Some(path) = &**modules
     {
         command.env(PYTHON_PATH, path);
     }
@@ -59,11 +67,11 @@ fn is_closed(pid: u32) -> bool {
 }
 
 /// Whether it works here: some programs need what is not always there.
-fn answers(candidate: &Candidate, probe: &Probe) -> bool {
-    if candidate.names_modules && python_path().is_none() {
+fn answers(candidate: &Candidate, probe: &Probe, modules: &Modules) -> bool {
+    if candidate.names_modules && modules.is_none() {
         return false;
     }
-    let mut command = prepared(candidate);
+    let mut command = prepared(candidate, modules);
     command.args(&probe.arguments).stdin(Stdio::null());
     let spawned = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     spawned.is_ok_and(|mut asked| {

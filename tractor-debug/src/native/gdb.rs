@@ -16,11 +16,10 @@ pub(super) fn candidates(target: &Target) -> Vec<Candidate> {
         names_modules: false,
         lacks: None,
     };
-    let probe = Probe {
-        arguments: vec!["--version".to_owned()],
-        answer: String::new(),
-    };
-    vec![candidate("rust-gdb", Some(probe)), candidate("gdb", None)]
+    vec![
+        candidate("rust-gdb", Some(Probe::version())),
+        candidate("gdb", None),
+    ]
 }
 
 fn arguments(target: &Target) -> Vec<String> {
@@ -33,16 +32,12 @@ const SELECT: &str = include_str!("select.py");
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::target;
     use super::*;
 
     #[test]
     fn the_script_is_one_line_of_a_command() {
-        let arguments = arguments(&Target {
-            pid: 12,
-            thread: None,
-            place: None,
-            gate: None,
-        });
+        let arguments = arguments(&target());
         assert!(arguments.iter().all(|it| !it.contains('\n')));
         assert!(
             arguments[2].starts_with("python exec('pid"),

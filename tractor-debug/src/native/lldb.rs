@@ -52,10 +52,7 @@ fn plain(target: &Target) -> Candidate {
     Candidate {
         program: PROGRAM.to_owned(),
         arguments: ["-Q", "-l", "none", "-p", &pid].map(str::to_owned).to_vec(),
-        probe: Some(Probe {
-            arguments: vec!["--version".to_owned()],
-            answer: String::new(),
-        }),
+        probe: Some(Probe::version()),
         names_modules: false,
         lacks: Some(lacks(target)),
     }
@@ -76,16 +73,8 @@ fn lacks(target: &Target) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::target;
     use super::*;
-
-    fn target() -> Target {
-        Target {
-            pid: 12,
-            thread: Some(13),
-            place: Some(("src/main.rs".to_owned(), 8)),
-            gate: None,
-        }
-    }
 
     #[test]
     fn the_script_is_one_line_of_a_command() {
