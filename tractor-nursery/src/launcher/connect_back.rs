@@ -51,34 +51,31 @@ impl Launcher for ConnectBack {
         boot: Socket,
         mut spec: ActorSpec,
     ) -> io::Result<Invited> {
-        let invitation = Invitation {
-            address: Address::LOOPBACK,
-            aid: spec.aid.clone(),
-            parent: spec.parent.clone(),
-            tree: spec.tree,
-            secret: actor.identity().secret.clone(),
-        };
         spec.secret = None;
         let spec = codec::encode(&Spec::Actor(Box::new(spec))).map_err(io::Error::other)?;
         if spec.len() > FRAME_BYTES_MAX {
             return Err(io::Error::other(PayloadTooLong { len: spec.len() }));
         }
         let expected = Box::new(ExpectedChild {
-            aid: invitation.aid.clone(),
+            aid: child.aid.clone(),
             child: Arc::downgrade(child),
             spec: Mutex::new(Some(spec)),
         });
         let listener = match tractor_core::fault!("start.listen", error) {
             Some(error) => Err(error),
-            None => actor.await_at(&invitation.address, expected),
+            None => actor.await_at(&Address::LOOPBACK, expected),
         };
         let listener = listener.map_err(|error| {
             let reason = format!("listen for it on the loopback interface: {error}");
             io::Error::new(error.kind(), reason)
         })?;
+        let identity = actor.identity();
         let invitation = Spec::ConnectBack(Box::new(Invitation {
             address: listener.address().clone(),
-            ..invitation
+            aid: child.aid.clone(),
+            parent: identity.aid.clone(),
+            tree: identity.tree,
+            secret: identity.secret.clone(),
         }));
         let invitation = codec::encode(&invitation).map_err(io::Error::other)?;
         let mut boot = Channel::new(boot);

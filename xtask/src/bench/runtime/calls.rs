@@ -1,6 +1,5 @@
 //! Calls of a function that is ready at once: one after the other, and many in flight.
 
-use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -97,6 +96,6 @@ async fn median_call_to(callee: Contact) -> Result<f64> {
 async fn listen_on_tcp() -> Result<Contact> {
     let actor = current_actor()?;
     actor.stop_listening();
-    actor.listen(&Address::Tcp((Ipv4Addr::LOCALHOST, 0).into()))?;
+    actor.listen(&Address::LOOPBACK)?;
     Ok(actor.contact())
 }
