@@ -21,6 +21,9 @@ mod tree;
 // The futures.
 mod run;
 
+// A shield without one.
+mod held;
+
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +37,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tractor_ipc::ActorId;
 
+#[doc(hidden)]
+pub use held::HeldShield;
 pub use reason::{CancelReason, Cancellation, Cancelled};
 pub use run::checkpoint;
 

@@ -11,8 +11,9 @@ use std::thread::{self, JoinHandle};
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::future::{AbortHandle, abortable};
+use tractor_core::scope::{self, HeldShield};
 use tractor_core::services::ServiceId;
-use tractor_core::{Actor, Error, current_actor, journal, logging, scope};
+use tractor_core::{Actor, CancelScope, Error, current_actor, journal, logging};
 use tractor_ipc::codec;
 
 use crate::attendance::{Attendant, attend};
@@ -58,9 +59,13 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
     let mut party = Party::here(stack, entered);
     let (attendant, asked) = Attendant::new();
     party.attendant = (stack == Stack::Polled).then_some(attendant);
-    let ((begin, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
+    let ((tell, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
+    let begin = Begin {
+        scope: scope::current().filter(|_| !shielded),
+        tell,
+    };
     let (talk, abort) = abortable(async move {
-        let verdict = talk(party, scene, shielded, begin).await;
+        let verdict = talk(party, scene, shielded, Some(begin)).await;
         // Whoever waited for it is cancelled, if nobody does.
         let _ = end.send(verdict);
     });
@@ -69,12 +74,13 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
         return Verdict::Continue;
     }
     let _withdrawn = WithdrawnOnDrop(abort);
-    if shielded || planted!(CancelWaitsForTheTerminal) {
-        let _ = scope::shield(begun).await;
+    let begun = if shielded || planted!(CancelWaitsForTheTerminal) {
+        scope::shield(begun).await.unwrap_or(Ok(None))
     } else {
-        let _ = begun.await;
-    }
+        begun.await
+    };
     let verdict = scope::shield(attend(ended, asked)).await;
+    drop(begun);
     verdict.unwrap_or(Verdict::Continue)
 }
 
@@ -83,7 +89,7 @@ pub(crate) fn converse_blocking(scene: Scene, stack: Stack, shielded: bool) -> V
     match Entered::by(&scene) {
         Ok(entered) => {
             let party = Party::here(stack, entered);
-            block_on(talk(party, scene, shielded, oneshot::channel().0))
+            block_on(talk(party, scene, shielded, None))
         }
         Err(verdict) => verdict,
     }
@@ -91,7 +97,7 @@ pub(crate) fn converse_blocking(scene: Scene, stack: Stack, shielded: bool) -> V
 
 /// As [`converse_blocking`], for whoever that is.
 pub(crate) fn converse_for(party: Party, scene: Scene) {
-    block_on(talk(party, scene, true, oneshot::channel().0));
+    block_on(talk(party, scene, true, None));
 }
 
 /// Begins a thread for a prompt.
@@ -100,6 +106,23 @@ pub(crate) fn spawn<T: Send + 'static>(
 ) -> io::Result<JoinHandle<T>> {
     let prompt = thread::Builder::new().name("tractor-prompt".to_owned());
     prompt.spawn(run)
+}
+
+/// Tells the task that waits for a conversation that it has its turn.
+struct Begin {
+    /// Where the task waits, if it is not shielded.
+    scope: Option<CancelScope>,
+    tell: oneshot::Sender<Option<HeldShield>>,
+}
+
+impl Begin {
+    /// From here on no cancel ends what the task waits for, also before it is polled again; false
+    /// if one came before.
+    fn begin(self) -> bool {
+        let shield = self.scope.as_ref().map(CancelScope::hold_shield);
+        let was_cancelled = self.scope.is_some_and(|scope| scope.is_cancelled());
+        !was_cancelled && self.tell.send(shield).is_ok()
+    }
 }
 
 /// Ends a conversation that nobody waits for any more.
@@ -111,14 +134,17 @@ impl Drop for WithdrawnOnDrop {
     }
 }
 
-/// The conversation. `begin` is dropped when it has its turn, or has none.
-async fn talk(party: Party, scene: Scene, shielded: bool, begin: oneshot::Sender<()>) -> Verdict {
+/// The conversation. A task that waits for it is told when it has its turn.
+async fn talk(party: Party, scene: Scene, shielded: bool, begin: Option<Begin>) -> Verdict {
     let mut repl = Repl::new(scene);
     let Ok(actor) = current_actor() else {
         return alone(repl);
     };
     let turn = Turn::take(actor, party, &repl, shielded).await;
-    drop(begin);
+    let begin = begin.filter(|_| turn.is_ok());
+    if !begin.is_none_or(Begin::begin) {
+        return Verdict::Continue;
+    }
     match turn {
         Ok(turn) => {
             let Some(guard) = options::enter() else {
