@@ -66,13 +66,22 @@ fn multi_nested_subactors_error_up_through_nurseries(#[case] interrupts: bool) {
 }
 
 /// The root panics in its block: its prompt waits for its turn like any other. D36.
+///
+/// A failure that is answered before that cancels the block, so the first prompt waits for it.
 #[rstest]
 #[case::plain(false)]
 #[case::interrupted(true)]
 fn multi_subactor_root_errors(#[case] interrupts: bool) {
     let mut screen = Screen::of("multi_subactor_root_errors").interrupted(interrupts);
-    let seen = answer(&mut screen, &["c"]);
-    assert!((1..=4).contains(&seen.len()), "{seen:?}");
+    let first = opened(&mut screen);
+    if first != "root" {
+        screen.until_waiting("root");
+    }
+    screen.line("c");
+    if first != "root" {
+        let later = answer(&mut screen, &["c"]);
+        assert!((1..=3).contains(&later.len()), "{later:?}");
+    }
     assert_eq!(screen.end().code(), Some(101), "its panic is its end");
 }
 
