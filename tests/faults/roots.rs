@@ -183,6 +183,21 @@ fn tree_without_a_place_for_sockets_works_along_its_links() {
     }
 }
 
+/// Fault 7, at its edge: the last actor dies with its parent while it starts another, which is
+/// stopped before its first act. The root, which nobody could tell of it, leaves when it is reaped;
+/// several times, for it is a matter of who is faster.
+#[test]
+fn root_leaves_nobody_behind_of_whom_it_was_not_told() {
+    for _ in 0..8 {
+        let mut program = start(&["bereaved"]);
+        let orphan = program.wait_for("orphan ").parse();
+        let orphan = hold(orphan.expect("it is a number"));
+        let ended = program.end();
+        assert!(ended.status.success(), "{}", ended.output);
+        assert_eq!(orphan.state(), None, "{}", ended.output);
+    }
+}
+
 /// The root cannot listen where far actors would reach it. It is the start that fails, and says so.
 #[test]
 fn far_start_below_a_root_that_cannot_listen_fails() {

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use tractor_core::io::{self as engine, Source, Watch};
-use tractor_core::process::{self, Process, Signal};
+use tractor_core::process::{self, Adoption, Process, Signal};
 use tractor_core::timer::{self, Timer};
 
 use crate::tree::Tree;
@@ -17,16 +18,20 @@ const AGAIN_AFTER: Duration = Duration::from_millis(1);
 /// How often one is looked at again: for four seconds. Then it is one whose environment is empty,
 /// or nobody's business.
 const LOOKS_MAX: u32 = 12;
+/// How long to wait before one that has ended and could not be reaped is looked at again.
+const REAP_AGAIN: Duration = Duration::from_millis(100);
 
 /// Those that are known.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Strays(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    /// Watched until they have ended.
-    watched: BTreeSet<u32>,
+    /// Watched until they have ended, and whether each is an actor, or about to become one.
+    watched: BTreeMap<u32, bool>,
     unclear: Unclear,
+    /// Called when no actor is among them.
+    waiting: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 /// Those of which nothing could be told yet, and how often each was looked at.
@@ -56,14 +61,16 @@ impl Strays {
             process::Found::default()
         });
         for process::Stray { pid, is_actor } in found.strays {
-            if !known.contains(&pid) && self.lock().watched.insert(pid) {
+            if !known.contains(&pid) && self.lock().watched.insert(pid, is_actor).is_none() {
                 self.watch(pid, is_actor, owner);
             }
         }
         let again = {
             let mut state = self.lock();
-            let State { watched, unclear } = &mut *state;
-            let is_new = |pid: &u32| !known.contains(pid) && !watched.contains(pid);
+            let State {
+                watched, unclear, ..
+            } = &mut *state;
+            let is_new = |pid: &u32| !known.contains(pid) && !watched.contains_key(pid);
             unclear.looked(found.unclear.into_iter().filter(is_new))
         };
         if let Some(after) = again {
@@ -92,12 +99,52 @@ impl Strays {
         if let Err(error) = watched {
             // The next death has it looked for again.
             log::debug!("watch the orphan {pid}: {error}");
-            self.lock().watched.remove(&pid);
+            self.forget(pid);
         }
+    }
+
+    /// Calls `then` when no actor is among them: each has been killed, and is reaped soon.
+    pub(crate) fn when_no_actor(&self, then: impl FnOnce() + Send + 'static) {
+        let mut state = self.lock();
+        if state.has_no_actor() {
+            drop(state);
+            then();
+        } else {
+            state.waiting.push(Box::new(then));
+        }
+    }
+
+    /// Whether no actor is among them; otherwise `waker` is woken when that is so.
+    pub(crate) fn has_no_actor(&self, waker: &Waker) -> bool {
+        let mut state = self.lock();
+        let none = state.has_no_actor();
+        if !none {
+            let waker = waker.clone();
+            state.waiting.push(Box::new(move || waker.wake()));
+        }
+        none
+    }
+
+    fn forget(&self, pid: u32) {
+        let waiting = {
+            let mut state = self.lock();
+            state.watched.remove(&pid);
+            match state.has_no_actor() {
+                true => std::mem::take(&mut state.waiting),
+                false => Vec::new(),
+            }
+        };
+        waiting.into_iter().for_each(|then| then());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_no_actor(&self) -> bool {
+        !self.watched.values().any(|is_actor| *is_actor)
     }
 }
 
@@ -115,13 +162,22 @@ impl Source for Stray {
 
     fn ready(self: Arc<Self>) -> Watch {
         match self.process.try_reap_adopted() {
+            Ok(Adoption::Running) => {
+                // A debugger sees its end first.
+                let later = Instant::now() + REAP_AGAIN;
+                Timer::forget(timer::schedule(later, move || {
+                    self.ready();
+                }));
+                return Watch::End;
+            }
             Ok(ended) => log::debug!("an orphan that nobody knew, {ended:?}"),
             Err(error) => log::error!("reap an orphan: {error}"),
         }
-        self.all.lock().watched.remove(&self.process.pid());
+        // Those whose parent it was are known before it is forgotten: then nobody may be left.
         if let Some(owner) = self.owner.upgrade() {
             owner.adopt_strays();
         }
+        self.all.forget(self.process.pid());
         Watch::End
     }
 }

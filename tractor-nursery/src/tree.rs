@@ -112,7 +112,8 @@ impl Tree {
         if !empty {
             state.wakers.push(waker.clone());
         }
-        empty
+        drop(state);
+        empty && self.strays.has_no_actor(waker)
     }
 
     fn handle(self: &Arc<Self>, from: Option<&Arc<Link>>, report: Report) {
@@ -153,10 +154,7 @@ impl Tree {
                     link.peer_is_cancelling(&cancellation, remaining);
                 }
             }
-            Report::Gone { aid } => {
-                self.gone(&aid);
-                self.reap_orphans();
-            }
+            Report::Gone { aid } => self.bury(Some(aid)),
         }
     }
 
@@ -186,7 +184,7 @@ impl Tree {
             watched.unwatch();
         }
         for (_, responder) in told {
-            responder.answer(&[]);
+            self.strays.when_no_actor(move || responder.answer(&[]));
         }
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -5,6 +5,9 @@ mod standing;
 // Trees without a place, an output, or their children's status.
 mod lacking;
 
+// A tree in which nobody can tell of a process.
+mod bereaved;
+
 // What the actors run.
 #[path = "../calls.rs"]
 mod calls;
@@ -28,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "nowhere" => lacking::nowhere(&args)?,
         "unreachable" => lacking::unreachable()?,
         "mute" => lacking::mute(&args)?,
+        "bereaved" => bereaved::bereaved()?,
         "robbed" => lacking::robbed()?,
         "recycles" => lacking::recycles()?,
         name => return Err(format!("there is no program `{name}`").into()),

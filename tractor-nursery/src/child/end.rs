@@ -56,7 +56,7 @@ impl Child {
 
     /// Once it is both reaped and heard to the end: tells everybody.
     pub(super) fn conclude(self: &Arc<Self>) {
-        let (outcome, ready, watcher) = {
+        let (in_order, outcome, ready, watcher) = {
             let mut state = self.lock();
             let Some(status) = state.status else { return };
             if self.link.get().is_some_and(|link| !link.is_closed()) {
@@ -66,9 +66,11 @@ impl Child {
                 return;
             }
             state.timer = None;
+            let in_order = state.stopped.is_some();
             let outcome = self.outcome(&mut state, status);
             state.end = Some(outcome.error.clone());
-            (outcome, state.ready.take(), state.watcher.take())
+            let (ready, watcher) = (state.ready.take(), state.watcher.take());
+            (in_order, outcome, ready, watcher)
         };
         if let Some(address) = &self.address {
             place::remove_socket(address);
@@ -101,11 +103,13 @@ impl Child {
             },
         );
         let child = self.clone();
-        self.tree.when_subtree_gone(actor, &self.aid, move || {
+        let then = move || {
             if let Some(nursery) = child.nursery.upgrade() {
                 nursery.child_gone(&child);
             }
-        });
+        };
+        self.tree
+            .when_subtree_gone(actor, &self.aid, in_order, then);
     }
 
     fn outcome(&self, state: &mut State, status: ExitStatus) -> Outcome {

@@ -14,7 +14,7 @@ use crate::dump;
 /// What is asked of the root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Request {
-    /// Tell when none of these is there any more.
+    /// Tell when none of these is there any more, nor one of which nobody was told.
     AwaitGone(Vec<ActorId>),
     /// Tell on standard error what everybody is doing.
     Dump,
@@ -27,16 +27,18 @@ enum Request {
 struct Listening(Result<Address, String>);
 
 impl Tree {
-    /// Calls `done` when everything that the dead `aid` had started is gone too.
+    /// Calls `done` when everything that the dead `aid` had started is gone too. One that has ended
+    /// `in_order` has waited for that itself, but for what it lost.
     pub(crate) fn when_subtree_gone(
         self: &Arc<Self>,
         actor: &'static Actor,
         aid: &ActorId,
+        in_order: bool,
         done: impl FnOnce() + Send + 'static,
     ) {
         self.reap_orphans();
         let below = self.lock().below.below(aid);
-        if below.is_empty() {
+        if below.is_empty() && in_order {
             return done();
         }
         let request = Request::AwaitGone(below.clone());
@@ -56,6 +58,18 @@ impl Tree {
                 done();
             },
         );
+    }
+
+    /// In the root: answers when none of these is there any more, and no stray actor either.
+    pub(super) fn answer_when_gone(self: &Arc<Self>, mut who: Vec<ActorId>, responder: Responder) {
+        let mut state = self.lock();
+        who.retain(|aid| state.below.contains(aid));
+        if who.is_empty() {
+            drop(state);
+            self.strays.when_no_actor(move || responder.answer(&[]));
+        } else {
+            state.waiting.push((who, responder));
+        }
     }
 
     /// Has the root, and everybody below it, tell what it is doing.
@@ -99,16 +113,9 @@ pub(crate) struct TreeService(pub(crate) Arc<Tree>);
 impl Service for TreeService {
     fn request(&self, payload: &[u8], responder: Responder) {
         match services::decode(payload) {
-            Ok(Request::AwaitGone(mut who)) => {
+            Ok(Request::AwaitGone(who)) => {
                 self.0.reap_orphans();
-                let mut state = self.0.lock();
-                who.retain(|aid| state.below.contains(aid));
-                if who.is_empty() {
-                    drop(state);
-                    responder.answer(&[]);
-                } else {
-                    state.waiting.push((who, responder));
-                }
+                self.0.answer_when_gone(who, responder);
             }
             Ok(Request::Dump) => {
                 dump::begin();

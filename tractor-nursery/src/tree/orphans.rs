@@ -1,6 +1,7 @@
 //! What the root does for processes whose parents may die: it watches each of them by descriptor,
 //! kills those that outlive their parent, and reaps those that it inherits.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -27,30 +28,40 @@ pub(super) struct Watched {
 }
 
 impl Tree {
-    /// In the root: looks after everybody whose parent may have died since they ended.
+    /// In the root: looks after everybody whose parent may have died since.
     pub(super) fn reap_orphans(self: &Arc<Self>) {
-        // Until a pass reaps nobody: who was asked before its parent was reaped was not ours yet.
-        let mut any = true;
-        while std::mem::take(&mut any) {
-            let ended: Vec<_> = {
-                let state = self.lock();
-                let ended = state
-                    .watched
-                    .iter()
-                    .filter(|(_, watched)| watched.has_ended());
-                ended
-                    .map(|(aid, watched)| (aid.clone(), watched.clone()))
-                    .collect()
-            };
-            for (aid, watched) in ended {
-                if watched.is_reaped() {
-                    self.gone(&aid);
-                    any = true;
-                }
+        self.bury(None);
+    }
+
+    /// This one is gone. In the root it looks after everybody whose parent it may have been.
+    pub(super) fn bury(self: &Arc<Self>, gone: Option<ActorId>) {
+        let mut gone: BTreeSet<_> = gone.into_iter().collect();
+        loop {
+            // Again and again: who was asked before its parent was reaped was not ours yet.
+            gone.extend(self.reaped_orphans());
+            // Who comes with these is known before they are gone: then nobody may be left.
+            self.kill_orphans();
+            self.adopt_strays();
+            if gone.is_empty() {
+                return;
             }
+            std::mem::take(&mut gone)
+                .iter()
+                .for_each(|aid| self.gone(aid));
         }
-        self.kill_orphans();
-        self.adopt_strays();
+    }
+
+    /// Those whose parents have died and who are reaped now.
+    fn reaped_orphans(&self) -> Vec<ActorId> {
+        let all: Vec<_> = {
+            let state = self.lock();
+            let all = state.watched.iter();
+            all.map(|(aid, watched)| (aid.clone(), watched.clone()))
+                .collect()
+        };
+        let ended = all.into_iter().filter(|(_, watched)| watched.has_ended());
+        let reaped = ended.filter(|(_, watched)| watched.is_reaped());
+        reaped.map(|(aid, _)| aid).collect()
     }
 
     /// In the root: no actor outlives its parent, not even one that was stopped before it could ask
