@@ -1,4 +1,4 @@
-//! Faults 8, 9, 14, 36 to 40, 43, 49: whole programs that are killed, stopped, cut off.
+//! Faults 7 to 9, 14, 36 to 40, 43, 49: whole programs that are killed, stopped, cut off.
 
 use std::fs;
 use std::io::Read;

@@ -6,14 +6,19 @@
 //! that it can be repeated with others: `TRACTOR_SEEDS=1..50 cargo test --test scenarios t07`
 //! runs one with fifty seeds. A seed that has found something is a test of its own afterwards.
 //!
-//! Not here, because they do not apply to this runtime as it is:
+//! Not here, because their tests are elsewhere:
 //!
-//! - T24 to T27: broadcasts and shared resources, which have tests of their own where they are.
-//! - T41, T42: two event loops in one process; there is one executor.
+//! - T24 to T26: broadcasts, in `tests/promises/broadcast.rs`.
+//! - T27: shared resources, in `tests/promises/resources.rs` and `tractor-core/src/resource`.
 //! - T44: dumps by a signal, in `tests/faults/dumps.rs`.
-//! - R04: an actor that does not speak the registrar's protocol; all of a tree speak one.
-//! - R05, R06: a registrar's port that others want too; the registrar is the root, and is reached
-//!   by links that are inherited.
+//!
+//! Not here, because they cannot happen to this runtime as it is; `docs/deadlocks.md` says what
+//! comes closest:
+//!
+//! - T41, T42: two event loops in one process; there is one executor.
+//! - R04: a registrar's address of a kind that an actor does not speak; all speak all kinds.
+//! - R05: somebody else listens on the registrar's port; the system picks one that is free.
+//! - R06: two programs that both want to be the registrar; each root is its own tree's.
 
 mod broken_streams;
 mod calls_and_errors;

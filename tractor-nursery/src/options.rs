@@ -162,7 +162,7 @@ impl Options {
     }
 
     /// Puts the tree's sockets into a directory of its own below this one, instead of the first
-    /// usable of `XDG_RUNTIME_DIR`, `TMPDIR` and `/tmp`.
+    /// usable of `XDG_RUNTIME_DIR`, `TMPDIR`, `/dev/shm` and `/tmp`.
     pub fn runtime_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.runtime_dir = Some(dir.into());
         self
