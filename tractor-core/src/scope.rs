@@ -200,8 +200,8 @@ impl CancelScope {
         self.enter(f)
     }
 
-    /// Whether a shielded scope is being run inside this one, at any depth. It can end only in a
-    /// poll of the task, or with its drop.
+    /// Whether a shielded scope is being run inside this one, at any depth. It ends in a poll of the
+    /// task, or with its drop; a [`HeldShield`] elsewhere too, and then the task is polled again.
     #[doc(hidden)]
     pub fn has_active_shield(&self) -> bool {
         self.node.has_active_shield()

@@ -4,8 +4,10 @@
 //! that the last one gave. All of it are requests to the root over the supervision links.
 
 use std::fmt::Arguments;
+use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
 
 use futures::channel::oneshot;
@@ -23,7 +25,7 @@ use crate::lock::{Lease, Refusal, RequestId};
 use crate::message::{Answer, Ask, Report};
 use crate::options::{self, Guard, Reentry};
 use crate::planted::planted;
-use crate::repl::{NativeKind, Repl, Skip, Step, World, show_place};
+use crate::repl::{Native, Repl, Skip, Step, World, show_place};
 use crate::scene::{Scene, Why};
 use crate::service::Voice;
 use crate::skips;
@@ -62,6 +64,7 @@ pub(crate) async fn converse(scene: Scene, stack: Stack, shielded: bool) -> Verd
     let ((tell, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
     let begin = Begin {
         scope: scope::current().filter(|_| !shielded),
+        task: poll_fn(|cx| Poll::Ready(cx.waker().clone())).await,
         tell,
     };
     let (talk, abort) = abortable(async move {
@@ -112,6 +115,7 @@ pub(crate) fn spawn<T: Send + 'static>(
 struct Begin {
     /// Where the task waits, if it is not shielded.
     scope: Option<CancelScope>,
+    task: Waker,
     tell: oneshot::Sender<Option<HeldShield>>,
 }
 
@@ -119,9 +123,11 @@ impl Begin {
     /// From here on no cancel ends what the task waits for, also before it is polled again; false
     /// if one came before.
     fn begin(self) -> bool {
-        let shield = self.scope.as_ref().map(CancelScope::hold_shield);
-        let was_cancelled = self.scope.is_some_and(|scope| scope.is_cancelled());
-        !was_cancelled && self.tell.send(shield).is_ok()
+        let shield = self.scope.map(|scope| scope.hold_shield(self.task));
+        match shield {
+            Some(None) => false,
+            shield => self.tell.send(shield.flatten()).is_ok(),
+        }
     }
 }
 
@@ -401,7 +407,11 @@ impl Turn {
                 Step::Tree => self.told(&Ask::Tree).await,
                 Step::SkipAll => self.told(&Ask::SkipAll).await,
                 Step::Queue => self.told(&Ask::Queue).await,
-                Step::Native(kind) => match self.native(kind, repl.scene()).await {
+                Step::Prefer(place) => {
+                    let lease = self.lease;
+                    self.told(&Ask::Prefer { lease, place }).await
+                }
+                Step::Native(native) => match self.native(native, repl.scene()).await {
                     Return::Left(answer) => text_of(answer),
                     Return::Released(rest) => {
                         self.keep_until(rest);
@@ -418,14 +428,14 @@ impl Turn {
     }
 
     /// Has a native debugger look at what is paused.
-    async fn native(&self, kind: NativeKind, scene: &Scene) -> Return {
+    async fn native(&self, native: Native, scene: &Scene) -> Return {
         match &self.attendant {
             Some(attendant) => {
                 attendant
-                    .hand_over(self.actor, self.lease, kind, scene)
+                    .hand_over(self.actor, self.lease, native, scene)
                     .await
             }
-            None => hand_over(self.actor, self.lease, kind, scene, self.stack).await,
+            None => hand_over(self.actor, self.lease, native, scene, self.stack).await,
         }
     }
 

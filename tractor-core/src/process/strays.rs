@@ -27,15 +27,16 @@ pub struct Stray {
 pub struct Found {
     /// Those that somebody else of the tree has started.
     pub strays: Vec<Stray>,
-    /// Those of which it cannot be told now, for they are just being executed or just ending.
-    pub unclear: Vec<u32>,
+    /// Those of which it cannot be told now whose they are, for they are just being executed or just
+    /// ending.
+    pub unclear: Vec<Stray>,
 }
 
 /// What is known of one.
 enum Look {
     Stray(Stray),
     /// Its environment cannot be read, as it is for a moment when a program begins or ends.
-    Unclear,
+    Unclear(Stray),
     Other,
 }
 
@@ -58,7 +59,7 @@ pub fn strays(tree: &str) -> io::Result<Found> {
     for pid in pids.filter_map(|pid| pid.parse().ok()) {
         match look(pid, us, tree) {
             Look::Stray(stray) => found.strays.push(stray),
-            Look::Unclear => found.unclear.push(pid),
+            Look::Unclear(stray) => found.unclear.push(stray),
             Look::Other => {}
         }
     }
@@ -69,6 +70,10 @@ fn look(pid: u32, us: u32, tree: &str) -> Look {
     let Some(stat) = os::Stat::of(pid).filter(|stat| stat.ppid == us) else {
         return Look::Other;
     };
+    let stray = Stray {
+        pid,
+        is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
+    };
     // Our own are no children of the main thread; this is another actor's, whose environment it
     // still has if it lives.
     let is_stray = if stat.name == spawner::THREAD {
@@ -78,17 +83,15 @@ fn look(pid: u32, us: u32, tree: &str) -> Look {
     } else {
         let environment = census::environment(pid);
         if environment.is_empty() {
-            return Look::Unclear;
+            return Look::Unclear(stray);
         }
         is_of_another(&environment, us, tree)
     };
-    if !is_stray {
-        return Look::Other;
+    if is_stray {
+        Look::Stray(stray)
+    } else {
+        Look::Other
     }
-    Look::Stray(Stray {
-        pid,
-        is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
-    })
 }
 
 /// Whether this is the environment of what another actor of the tree has started.

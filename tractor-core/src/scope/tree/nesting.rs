@@ -67,6 +67,18 @@ impl<A> Node<A> {
         effects
     }
 
+    /// Whether it is cancelled, or one around it is whose cancel is on its way here.
+    pub(in crate::scope) fn is_cancelled_around(self: &Arc<Self>) -> bool {
+        let mut above = Some(self.clone());
+        while let Some(node) = above.take() {
+            if node.cancelled.get().is_some() {
+                return true;
+            }
+            above = node.enclosing().filter(|_| !node.is_shielded());
+        }
+        false
+    }
+
     fn runs_and_empty(&self) -> (u32, bool) {
         let state = self.lock();
         (state.runs, state.inside.is_empty())
@@ -170,6 +182,19 @@ mod tests {
         assert!(shield.cancelled().is_none() && inner.cancelled().is_none());
         drop(shield.cancel(&why()));
         assert!(inner.cancelled().is_some());
+    }
+
+    #[test]
+    fn a_cancel_on_its_way_is_seen_up_to_a_shield() {
+        let (outer, middle, inner) = (node(), node(), node());
+        outer.begin_run();
+        run_in(&middle, &outer);
+        run_in(&inner, &middle);
+        assert!(!inner.is_cancelled_around());
+        outer.cancelled.set(why()).expect("it was not");
+        assert!(inner.is_cancelled_around());
+        middle.set_shield(true);
+        assert!(!inner.is_cancelled_around());
     }
 
     #[test]
