@@ -18,8 +18,9 @@ const AGAIN_AFTER: Duration = Duration::from_millis(1);
 /// How often one is looked at again: for four seconds. Then it is one whose environment is empty,
 /// or nobody's business.
 const LOOKS_MAX: u32 = 12;
-/// How long to wait before one that has ended and could not be reaped is looked at again.
-const REAP_AGAIN: Duration = Duration::from_millis(100);
+/// How long to wait before one that could not be watched, or has ended and could not be reaped, is
+/// looked at again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Those that are known.
 #[derive(Default)]
@@ -34,21 +35,36 @@ struct State {
     waiting: Vec<Box<dyn FnOnce() + Send>>,
 }
 
-/// Those of which nothing could be told yet, and how often each was looked at.
+/// Those of which nothing could be told yet.
 #[derive(Debug, Default)]
-struct Unclear(BTreeMap<u32, u32>);
+struct Unclear(BTreeMap<u32, Looked>);
+
+/// How often one was looked at, and whether it looks like an actor.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    times: u32,
+    is_actor: bool,
+}
 
 impl Unclear {
     /// These were just looked at. Tells when to look again, if that is worth it.
-    fn looked(&mut self, at: impl IntoIterator<Item = u32>) -> Option<Duration> {
+    fn looked(&mut self, at: impl IntoIterator<Item = process::Stray>) -> Option<Duration> {
         let before = std::mem::take(&mut self.0);
-        let looks = |pid| before.get(&pid).map_or(1, |looks| looks + 1);
-        let looked = at.into_iter().map(|pid| (pid, looks(pid)));
-        self.0 = looked
-            .map(|(pid, looks)| (pid, looks.min(LOOKS_MAX + 1)))
-            .collect();
-        let fewest = self.0.values().min().filter(|looks| **looks <= LOOKS_MAX)?;
+        let times = |pid| before.get(&pid).map_or(0, |looked| looked.times);
+        let looked = at.into_iter().map(|process::Stray { pid, is_actor }| {
+            let times = (times(pid) + 1).min(LOOKS_MAX + 1);
+            (pid, Looked { times, is_actor })
+        });
+        self.0 = looked.collect();
+        let times = self.0.values().map(|looked| looked.times);
+        let fewest = times.min().filter(|times| *times <= LOOKS_MAX)?;
         Some(AGAIN_AFTER * 2_u32.pow(fewest - 1))
+    }
+
+    /// Whether one is looked at again that looks like an actor.
+    fn has_actor(&self) -> bool {
+        let mut looked = self.0.values();
+        looked.any(|looked| looked.is_actor && looked.times <= LOOKS_MAX)
     }
 }
 
@@ -70,17 +86,14 @@ impl Strays {
             let State {
                 watched, unclear, ..
             } = &mut *state;
-            let is_new = |pid: &u32| !known.contains(pid) && !watched.contains_key(pid);
+            let is_new =
+                |it: &process::Stray| !known.contains(&it.pid) && !watched.contains_key(&it.pid);
             unclear.looked(found.unclear.into_iter().filter(is_new))
         };
         if let Some(after) = again {
-            let owner = Arc::downgrade(owner);
-            Timer::forget(timer::schedule(Instant::now() + after, move || {
-                if let Some(owner) = owner.upgrade() {
-                    owner.adopt_strays();
-                }
-            }));
+            later(owner, after, |owner| owner.adopt_strays());
         }
+        self.tell_if_none();
     }
 
     fn watch(self: &Arc<Self>, pid: u32, is_actor: bool, owner: &Arc<Tree>) {
@@ -97,9 +110,12 @@ impl Strays {
             }))
         });
         if let Err(error) = watched {
-            // The next death has it looked for again.
-            log::debug!("watch the orphan {pid}: {error}");
-            self.forget(pid);
+            log::debug!("watch the orphan {pid}: {error}; trying again soon");
+            let all = self.clone();
+            later(owner, AGAIN, move |owner| {
+                all.lock().watched.remove(&pid);
+                owner.adopt_strays();
+            });
         }
     }
 
@@ -125,14 +141,13 @@ impl Strays {
         none
     }
 
-    fn forget(&self, pid: u32) {
+    fn tell_if_none(&self) {
         let waiting = {
             let mut state = self.lock();
-            state.watched.remove(&pid);
-            match state.has_no_actor() {
-                true => std::mem::take(&mut state.waiting),
-                false => Vec::new(),
+            if !state.has_no_actor() {
+                return;
             }
+            std::mem::take(&mut state.waiting)
         };
         waiting.into_iter().for_each(|then| then());
     }
@@ -144,8 +159,19 @@ impl Strays {
 
 impl State {
     fn has_no_actor(&self) -> bool {
-        !self.watched.values().any(|is_actor| *is_actor)
+        let mut watched = self.watched.values();
+        !watched.any(|is_actor| *is_actor) && !self.unclear.has_actor()
     }
+}
+
+/// Does this after a while, if the tree is there still.
+fn later(tree: &Arc<Tree>, after: Duration, then: impl FnOnce(&Arc<Tree>) + Send + 'static) {
+    let tree = Arc::downgrade(tree);
+    Timer::forget(timer::schedule(Instant::now() + after, move || {
+        if let Some(tree) = tree.upgrade() {
+            then(&tree);
+        }
+    }));
 }
 
 /// One of them.
@@ -161,23 +187,24 @@ impl Source for Stray {
     }
 
     fn ready(self: Arc<Self>) -> Watch {
+        let Some(owner) = self.owner.upgrade() else {
+            return Watch::End;
+        };
         match self.process.try_reap_adopted() {
             Ok(Adoption::Running) => {
                 // A debugger sees its end first.
-                let later = Instant::now() + REAP_AGAIN;
-                Timer::forget(timer::schedule(later, move || {
+                later(&owner, AGAIN, move |_| {
                     self.ready();
-                }));
+                });
                 return Watch::End;
             }
             Ok(ended) => log::debug!("an orphan that nobody knew, {ended:?}"),
             Err(error) => log::error!("reap an orphan: {error}"),
         }
         // Those whose parent it was are known before it is forgotten: then nobody may be left.
-        if let Some(owner) = self.owner.upgrade() {
-            owner.adopt_strays();
-        }
-        self.all.forget(self.process.pid());
+        owner.adopt_strays();
+        self.all.lock().watched.remove(&self.process.pid());
+        self.all.tell_if_none();
         Watch::End
     }
 }
@@ -186,22 +213,37 @@ impl Source for Stray {
 mod tests {
     use super::*;
 
+    fn looked(unclear: &mut Unclear, pids: &[u32]) -> Option<Duration> {
+        unclear.looked(pids.iter().map(|&pid| process::Stray {
+            pid,
+            is_actor: pid == 7,
+        }))
+    }
+
     #[test]
     fn who_stays_unclear_is_looked_at_less_and_less_and_then_not_any_more() {
         let mut unclear = Unclear::default();
-        let waits: Vec<_> = (0..20).map_while(|_| unclear.looked([7])).collect();
+        let waits: Vec<_> = (0..20)
+            .map_while(|_| looked(&mut unclear, &[7]).filter(|_| unclear.has_actor()))
+            .collect();
         assert_eq!(waits.len(), LOOKS_MAX as usize);
         assert_eq!((waits[0], waits[1]), (AGAIN_AFTER, 2 * AGAIN_AFTER));
         assert!(waits.iter().sum::<Duration>() >= Duration::from_secs(4));
+        assert!(!unclear.has_actor(), "nobody waits for it any more");
     }
 
     #[test]
     fn a_new_one_is_looked_at_soon_whoever_else_is_there() {
         let mut unclear = Unclear::default();
-        while unclear.looked([7]).is_some() {}
-        assert_eq!(unclear.looked([7, 8]), Some(AGAIN_AFTER));
-        assert_eq!(unclear.looked([7]), None, "it is clear who 8 is");
-        assert_eq!(unclear.looked([]), None);
-        assert_eq!(unclear.looked([7]), Some(AGAIN_AFTER), "that is another 7");
+        while looked(&mut unclear, &[7]).is_some() {}
+        assert_eq!(looked(&mut unclear, &[7, 8]), Some(AGAIN_AFTER));
+        assert!(!unclear.has_actor(), "8 does not look like one");
+        assert_eq!(looked(&mut unclear, &[7]), None, "it is clear who 8 is");
+        assert_eq!(looked(&mut unclear, &[]), None);
+        assert_eq!(
+            looked(&mut unclear, &[7]),
+            Some(AGAIN_AFTER),
+            "that is another 7"
+        );
     }
 }

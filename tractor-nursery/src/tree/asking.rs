@@ -41,6 +41,10 @@ impl Tree {
         if below.is_empty() && in_order {
             return done();
         }
+        if below.is_empty() {
+            // In the root: others do not know of any.
+            return self.strays.when_no_actor(done);
+        }
         let request = Request::AwaitGone(below.clone());
         let request = codec::encode(&request).expect("names always encode");
         actor.ask_root_then(
