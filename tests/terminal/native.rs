@@ -123,9 +123,11 @@ fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
     let mut screen = Screen::of(name);
     screen.prompt();
     screen.line("n");
-    screen.prompt_after(&["type `gdb`, and `next` there"]);
-    open_gdb(&mut screen);
-    screen.line_elsewhere(step);
+    screen.prompt_after(&["`gdb -- next` begins there with it"]);
+    screen.line(&format!("gdb -- info threads; {step}"));
+    screen.text("gdb gets the terminal");
+    screen.text("uncaptured.rs:");
+    screen.text("Target Id");
     screen.text("the pause is over");
     screen.text("(gdb) ");
     screen.line_elsewhere("p secret");
@@ -137,6 +139,22 @@ fn steps_begin_where_the_task_goes_on(#[case] name: &str, #[case] step: &str) {
     screen.text("(gdb) ");
     leave(&mut screen, "(y or n)");
     end_with_the_secret(screen);
+}
+
+/// Commands that leave it come back to the prompt by themselves, with what they have shown.
+#[test]
+fn gdb_does_what_it_is_told_at_the_prompt() {
+    if !is_here("gdb") {
+        return;
+    }
+    let mut screen = Screen::of("uncaptured_in_task");
+    screen.prompt();
+    screen.line("gdb -- nonsense; printf \"secret; = %d;\", secret; detach; quit");
+    screen.prompt_after(&["Undefined command", "secret; = 4712", "back from gdb"]);
+    screen.line("gdb bt");
+    screen.prompt_after(&["gdb (native) [-- COMMAND; ...]"]);
+    screen.line("c");
+    end_as_ever(screen, 0);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What happens to those who have the terminal or wait for it, each by its id in `docs/deadlocks.md`.
 
+use std::time::Instant;
+
 use rstest::rstest;
 use tractor_core::process::Signal;
 
 use crate::screen::Screen;
-use crate::support::signal;
+use crate::support::{PATIENCE, signal};
 
 /// The process that `tree` shows for an actor.
 #[track_caller]
@@ -27,6 +29,44 @@ fn until_nobody_waits(screen: &mut Screen) {
             return;
         }
     }
+}
+
+/// Who waits, in their turns, when there are so many.
+#[track_caller]
+fn waiting(screen: &mut Screen, count: usize) -> Vec<String> {
+    let begin = Instant::now();
+    loop {
+        assert!(begin.elapsed() < PATIENCE, "so many do not wait");
+        screen.line("queue");
+        let queue = screen.prompt_after(&["has it:"]);
+        let names = queue.split(" waits: '").skip(1);
+        let names = names.filter_map(|rest| rest.split('\'').next());
+        let names: Vec<_> = names.map(str::to_owned).collect();
+        if names.len() >= count {
+            return names;
+        }
+    }
+}
+
+/// The user lets the last of the queue go first; the others keep their turns.
+#[test]
+fn whom_the_user_prefers_is_next() {
+    let mut screen = Screen::of("several_wait");
+    screen.prompt_after(&["Paused actor '"]);
+    let [first, second, third] = &waiting(&mut screen, 3)[..] else {
+        panic!("there are four");
+    };
+    screen.line("queue go 4");
+    screen.prompt_after(&["nobody waits as number 4", "3 waits: "]);
+    screen.line("queue go 3");
+    let is_next = format!("'{third}' is next");
+    screen.prompt_after(&[&is_next, &format!("1 waits: '{third}'")]);
+    for next in [third, first, second] {
+        screen.line("c");
+        screen.prompt_after(&[&format!("Paused actor '{next}'")]);
+    }
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(0));
 }
 
 /// The holder is at its prompt, and the other one waits.

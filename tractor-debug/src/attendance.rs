@@ -11,7 +11,7 @@ use tractor_core::{Actor, scope};
 use crate::hand_over::{Return, Stack, block_in_poll, hand_over};
 use crate::lock::Lease;
 use crate::message::Answer;
-use crate::repl::NativeKind;
+use crate::repl::Native;
 use crate::scene::Scene;
 use crate::session::Verdict;
 
@@ -30,14 +30,14 @@ impl Attendant {
         &self,
         actor: &'static Actor,
         lease: Lease,
-        kind: NativeKind,
+        native: Native,
         scene: &Scene,
     ) -> Return {
         let ((begin, begun), (reply, replied)) = (oneshot::channel(), oneshot::channel());
         let attendance = Attendance {
             actor,
             lease,
-            kind,
+            native,
             scene: scene.clone(),
             begin,
             reply,
@@ -83,7 +83,7 @@ fn told(text: &str) -> Return {
 pub(crate) struct Attendance {
     actor: &'static Actor,
     lease: Lease,
-    kind: NativeKind,
+    native: Native,
     scene: Scene,
     begin: oneshot::Sender<()>,
     reply: oneshot::Sender<Return>,
@@ -97,7 +97,7 @@ impl Attendance {
             return false;
         }
         let (actor, lease) = (self.actor, self.lease);
-        let back = hand_over(actor, lease, self.kind, &self.scene, Stack::Polled).await;
+        let back = hand_over(actor, lease, self.native, &self.scene, Stack::Polled).await;
         let is_over = matches!(back, Return::Released(_));
         // Who asked waits for it.
         let _ = self.reply.send(back);

@@ -313,11 +313,20 @@ impl Desk {
             }
             Ask::Native {
                 lease,
-                kind,
+                native,
                 target,
-            } => self.lend(lease, kind, target, responder),
+            } => self.lend(lease, native, target, responder),
             Ask::Tree => reply(Some(responder), &Answer::Text(self.draw())),
             Ask::Queue => reply(Some(responder), &Answer::Text(self.queue())),
+            Ask::Prefer { lease, place } => {
+                let is_holder = self.lock().lock.admits(lease);
+                let answer = if is_holder {
+                    Answer::Text(self.prefer(place))
+                } else {
+                    Answer::Revoked
+                };
+                reply(Some(responder), &answer);
+            }
             Ask::SkipAll => {
                 self.skips.store(true, Ordering::SeqCst);
                 let told = "No breakpoint of the tree stops any more; crashes do, and who waits.\n";

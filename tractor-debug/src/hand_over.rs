@@ -21,7 +21,7 @@ use tractor_core::{Actor, Error};
 use crate::lock::Lease;
 use crate::message::{Answer, Ask};
 use crate::native::{Gate, Target};
-use crate::repl::NativeKind;
+use crate::repl::Native;
 use crate::scene::Scene;
 use crate::session::ask;
 
@@ -58,7 +58,7 @@ pub(crate) enum Return {
 pub(crate) async fn hand_over(
     actor: &'static Actor,
     lease: Lease,
-    kind: NativeKind,
+    native: Native,
     scene: &Scene,
     stack: Stack,
 ) -> Return {
@@ -72,7 +72,7 @@ pub(crate) async fn hand_over(
         Stack::Polled => match Pipe::new() {
             Ok(pipe) => {
                 let target = target(Some(this_thread()), pipe.gate());
-                return wait_in_poll(asked(actor, lease, kind, target), pipe);
+                return wait_in_poll(asked(actor, lease, native, target), pipe);
             }
             Err(error) => {
                 let text = format!("{error}: nothing can stand still for a debugger\n");
@@ -82,21 +82,21 @@ pub(crate) async fn hand_over(
         Stack::Parked(thread) => (Some(thread), None),
         Stack::Gone => (None, None),
     };
-    Return::Left(asked(actor, lease, kind, target(thread, gate)).await)
+    Return::Left(asked(actor, lease, native, target(thread, gate)).await)
 }
 
 /// Asks the root for it. Meanwhile its descendants may trace this process.
 fn asked(
     actor: &'static Actor,
     lease: Lease,
-    kind: NativeKind,
+    native: Native,
     target: Target,
 ) -> BoxFuture<'static, Left> {
     Box::pin(async move {
         let _traceable = Traceable::by(actor.identity().root.pid);
         let question = Ask::Native {
             lease,
-            kind,
+            native,
             target,
         };
         ask(actor, &question).await

@@ -98,7 +98,9 @@ pub use pause::{
     arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
     scene_of, stops_at,
 };
-pub use repl::{LinkLine, NativeKind, Repl, Skip, Step, TaskLine, World, show_age, show_tasks};
+pub use repl::{
+    LinkLine, Native, NativeKind, Repl, Skip, Step, TaskLine, World, show_age, show_tasks,
+};
 pub use scene::{Capture, Place, Scene, Why};
 pub use service::DebugService;
 pub use sources::{Disk, Sources};

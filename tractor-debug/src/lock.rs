@@ -7,7 +7,8 @@
 //!
 //! What it promises, whatever comes in any order: one request at most has the terminal; the lock
 //! never rests while it could grant; requests have their turns in the order in which they
-//! arrived; and nobody is granted who asked unshielded and still waited when closing began.
+//! arrived, but for those that the user prefers; and nobody is granted who asked unshielded and
+//! still waited when closing began.
 
 // What the lock is told, and what it says.
 mod event;
@@ -70,7 +71,7 @@ pub enum Phase {
 pub struct Lock {
     state: State,
     phase: Phase,
-    /// In order of arrival.
+    /// In order of arrival, but for those that the user prefers.
     waiting: VecDeque<Waiting>,
     /// Every hold that has arrived and was not withdrawn, also of requests that did not arrive.
     /// The supervision edges take each back, so that there are no more than open requests.
@@ -115,7 +116,7 @@ impl Lock {
         self.phase
     }
 
-    /// Who waits, in order of arrival.
+    /// Who waits, in the order in which they have their turns.
     pub fn waiting(&self) -> impl Iterator<Item = &RequestId> {
         self.waiting.iter().map(|waiting| &waiting.request)
     }
@@ -148,6 +149,7 @@ impl Lock {
             Event::HoldWithdrawn(_) if seeded!(self, WithdrawnHoldCounts) => true,
             Event::HoldWithdrawn(request) => self.holds.remove(&request),
             Event::Released(request) => self.released(&request, now, out),
+            Event::Preferred(request) => self.preferred(&request),
             Event::PeerLost(actor) => self.peer_lost(&actor, now, out),
             Event::Dropped(_) if seeded!(self, LeaseIgnored) => self.revoke(now, out),
             Event::Dropped(_) if seeded!(self, DropForgetsTheHolder) => {
@@ -212,6 +214,15 @@ impl Lock {
         }
         let place = self.waiting().position(|waiting| waiting == request);
         place.is_some_and(|place| self.waiting.remove(place).is_some())
+    }
+
+    fn preferred(&mut self, request: &RequestId) -> bool {
+        let place = self.waiting().position(|waiting| waiting == request);
+        let Some(waiting) = place.and_then(|place| self.waiting.remove(place)) else {
+            return false;
+        };
+        self.waiting.push_front(waiting);
+        true
     }
 
     fn peer_lost(&mut self, actor: &ActorId, now: Duration, out: &mut Vec<Action>) -> bool {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lock::{Lease, Refusal, RequestId};
 use crate::native::Target;
-use crate::repl::NativeKind;
+use crate::repl::Native;
 
 /// Goes up along the supervision links, heard by everybody on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +42,15 @@ pub(crate) enum Ask {
     /// Give the terminal to a native debugger. Answered when that is over, by a text.
     Native {
         lease: Lease,
-        kind: NativeKind,
+        native: Native,
         target: Target,
     },
     /// The tree, for `tree`.
     Tree,
     /// Who has the terminal and who waits, for `queue`.
     Queue,
+    /// Let the one of this number among those who wait, from 1, be the next. Answered by a text.
+    Prefer { lease: Lease, place: usize },
     /// Let no breakpoint of the tree stop any more.
     SkipAll,
     /// End the tree.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use refusal::{Facts, Status};
 
-use crate::repl::NativeKind;
+use crate::repl::{Native, NativeKind};
 
 /// What a native debugger is to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,11 +91,11 @@ pub(crate) enum Outcome {
 pub(crate) const CANNOT_ATTACH: i32 = 57;
 
 /// How to start it.
-pub(crate) fn launch(kind: NativeKind, target: &Target) -> Launch {
+pub(crate) fn launch(native: &Native, target: &Target) -> Launch {
     Launch {
-        candidates: match kind {
-            NativeKind::Gdb => gdb::candidates(target),
-            NativeKind::Lldb => lldb::candidates(target),
+        candidates: match native.kind {
+            NativeKind::Gdb => gdb::candidates(target, &native.commands),
+            NativeKind::Lldb => lldb::candidates(target, &native.commands),
         },
         pid: target.pid,
     }
@@ -164,12 +164,18 @@ mod tests {
             (NativeKind::Gdb, "rust-gdb", "gdb"),
             (NativeKind::Lldb, "rust-lldb", "lldb"),
         ] {
-            let candidates = launch(kind, &target()).candidates;
+            let native = Native {
+                kind,
+                commands: vec!["bt".to_owned()],
+            };
+            let candidates = launch(&native, &target()).candidates;
             let last = candidates.last().unwrap();
             assert_eq!(
                 (&*candidates[0].program, &*last.program),
                 (wrapper, program)
             );
+            let is_told = |it: &Candidate| it.arguments.iter().any(|one| one == "bt");
+            assert!(candidates.iter().all(is_told), "{candidates:?}");
         }
     }
 

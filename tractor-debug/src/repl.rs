@@ -128,10 +128,21 @@ pub enum Step {
     Tree,
     /// Show who has the terminal and who waits for it, and then the prompt.
     Queue,
+    /// Let the one of this number among those who wait be the next, and then show the prompt.
+    Prefer(usize),
     /// Let no breakpoint of the tree stop any more, and then show the prompt.
     SkipAll,
     /// Give the terminal to a native debugger, attached to the actor, and then show the prompt.
-    Native(NativeKind),
+    Native(Native),
+}
+
+/// A native debugger that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Native {
+    /// Which.
+    pub kind: NativeKind,
+    /// What it does first, in its own words, before it shows its prompt.
+    pub commands: Vec<String>,
 }
 
 /// Which native debugger.
@@ -295,12 +306,13 @@ impl Repl {
             }
             Command::Tree => return Step::Tree,
             Command::Queue => return Step::Queue,
+            Command::Prefer(place) => return Step::Prefer(place),
             Command::Skip(Skipped::All) => return Step::SkipAll,
             Command::Skip(Skipped::Actor) => report::skip_actor(world),
             Command::Skip(Skipped::Site(times)) => report::skip_site(scene, times, world),
             Command::Log(count) => report::log(&world.log(count)),
             Command::Task(number) => report::task(scene, number, &world.tasks()),
-            Command::Native(kind) => return Step::Native(kind),
+            Command::Native(native) => return Step::Native(native),
             Command::Step(entry) => needs_native(entry),
             Command::List(lines) => {
                 self.repeated = Some(Repeated::List);
@@ -340,7 +352,7 @@ fn stage<'a>(scene: &'a Scene, sources: &'a dyn Sources, paint: Paint) -> Stage<
 fn needs_native(entry: &Entry) -> String {
     let name = entry.names[0];
     format!(
-        "`{name}` needs the native debugger: type `gdb`, and `{name}` there. \
+        "`{name}` needs the native debugger: `gdb -- {name}` begins there with it. \
          `continue` leaves this prompt."
     )
 }

@@ -12,7 +12,7 @@ use tractor_core::services::Responder;
 use tractor_ipc::{ActorId, codec};
 
 use crate::desk::{Desk, Front, Screen, Shown, Tree};
-use crate::lock::{Action, Event, Lease, Lock, Refusal, RequestId};
+use crate::lock::{Action, Event, Lease, Lock, Refusal, RequestId, State};
 use crate::message::{Answer, Ask};
 use crate::native::{Launch, Outcome};
 use crate::terminal::{NoTerminal, Read};
@@ -73,6 +73,7 @@ impl Replay {
         match event {
             Event::Requested { request, shielded } => self.ask(request, shielded),
             Event::Released(request) => self.desk.released(request),
+            Event::Preferred(request) => self.prefer(&request),
             Event::PeerLost(actor) => self.desk.actor_gone(&actor),
             Event::ClosingBegan => self.desk.closing(),
             Event::Shut(Refusal::Closing) => self.desk.shut(),
@@ -114,6 +115,20 @@ impl Replay {
             locked(&stage).effects.push(effect);
         });
         self.desk.asked(ask, responder);
+    }
+
+    /// The user, at the present prompt, wants somebody who waits to be next.
+    fn prefer(&self, request: &RequestId) {
+        let lock = self.lock();
+        let lease = match lock.state() {
+            State::Held { lease, .. } => *lease,
+            State::Free | State::Reclaiming { .. } => return,
+        };
+        let places = (1..).zip(lock.waiting());
+        for (place, _) in places.filter(|(_, waiting)| *waiting == request) {
+            let ask = Ask::Prefer { lease, place };
+            self.desk.asked(ask, answered(drop));
+        }
     }
 
     /// Whoever was granted asks for a line.
@@ -267,6 +282,8 @@ mod tests {
             requested(1),
             requested(2),
             Event::HoldArrived(request(2)),
+            requested(4),
+            Event::Preferred(request(4)),
             Event::Dropped(Lease(1)),
             Event::Reclaimed(Lease(1)),
             Event::ClosingBegan,

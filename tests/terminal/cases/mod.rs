@@ -14,6 +14,7 @@ type Main = fn() -> tractor::Result<()>;
 /// All of them.
 pub(crate) const PROGRAMS: &[(&str, Main)] = &[
     ("holder_and_waiter", sharing::holder_and_waiter),
+    ("several_wait", sharing::several_wait),
     ("lonely_holder", sharing::lonely_holder),
     ("pause_beside_a_pause", sharing::pause_beside_a_pause),
     (

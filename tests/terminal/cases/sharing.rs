@@ -52,6 +52,18 @@ pub(crate) async fn holder_and_waiter() -> tractor::Result<()> {
     held.and(waited)
 }
 
+/// Four actors that want the terminal at once.
+#[tractor::main(debug_mode)]
+pub(crate) async fn several_wait() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        for name in ["ann", "ben", "eve", "joe"] {
+            nursery.run_in_actor(name, pause()).await?;
+        }
+        tractor::Ok(())
+    })
+    .await
+}
+
 static SECOND: Mutex<Option<oneshot::Sender<()>>> = Mutex::new(None);
 
 /// Pauses, and then waits for the second.

@@ -9,17 +9,11 @@ use super::{Desk, reply};
 use crate::lock::Lease;
 use crate::message::Answer;
 use crate::native::{self, Facts, Outcome, Status, Target};
-use crate::repl::NativeKind;
+use crate::repl::Native;
 
 impl Desk {
     /// Answers with what is to be shown when the debugger is left, or when there can be none.
-    pub(super) fn lend(
-        &self,
-        lease: Lease,
-        kind: NativeKind,
-        target: Target,
-        responder: Responder,
-    ) {
+    pub(super) fn lend(&self, lease: Lease, wanted: Native, target: Target, responder: Responder) {
         if let Some(reason) = facts_about(target.pid).certain() {
             let text = format!(
                 "No debugger can attach to process {}: {reason}.\n",
@@ -30,15 +24,15 @@ impl Desk {
         let Some(terminal) = self.expect_answer(lease, responder) else {
             return;
         };
-        let launch = native::launch(kind, &target);
-        let greeting = native::greeting(kind, &target);
+        let launch = native::launch(&wanted, &target);
+        let greeting = native::greeting(wanted.kind, &target);
         let me = self.me.clone();
         let done = move |outcome: Outcome| {
             let Some(desk) = me.upgrade() else { return };
             let answer = match &outcome {
                 Outcome::Revoked => Answer::Revoked,
                 how => Answer::Text(native::epilogue(
-                    kind,
+                    wanted.kind,
                     &target,
                     how,
                     &facts_about(target.pid),

@@ -1,5 +1,5 @@
-//! What the root tells of who has the terminal: when it is asked, when the holder is gone, and when
-//! nothing is heard of it.
+//! What the root tells of who has the terminal: when it is asked, when the user changes who is
+//! next, when the holder is gone, and when nothing is heard of it.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tractor_core::timer::{self, Timer};
 
 use super::Desk;
-use crate::lock::{Lease, Phase, RequestId, State as LockState};
+use crate::lock::{Event, Lease, Phase, RequestId, State as LockState};
 
 /// For how long who has the terminal may say nothing before it is named.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -78,13 +78,33 @@ impl Desk {
         if let LockState::Held { request, .. } = state.lock.state() {
             line("has it:", request, &mut text);
         }
-        for request in state.lock.waiting() {
-            line("waits: ", request, &mut text);
+        for (place, request) in (1..).zip(state.lock.waiting()) {
+            line(&format!("{place} waits:"), request, &mut text);
         }
         if state.lock.phase() != Phase::Open {
             text.push_str("the tree is ending: nobody else is let in unless shielded\n");
         }
         text
+    }
+
+    /// Lets one of those who wait be the next, by its number in [`queue`](Self::queue).
+    pub(super) fn prefer(&self, place: usize) -> String {
+        let request = {
+            let state = self.lock();
+            let index = place.checked_sub(1);
+            index.and_then(|index| state.lock.waiting().nth(index).cloned())
+        };
+        let Some(request) = request else {
+            return format!("nobody waits as number {place}\n{}", self.queue());
+        };
+        self.tell(Event::Preferred(request.clone()));
+        let is_next = self.lock().lock.waiting().next() == Some(&request);
+        let (actor, queue) = (&request.actor, self.queue());
+        if is_next {
+            format!("{actor} is next: `c` passes the terminal on\n{queue}")
+        } else {
+            format!("{actor} does not wait any more\n{queue}")
+        }
     }
 
     /// Says that the holder is gone, if a line is being read for this request: nobody else ends a

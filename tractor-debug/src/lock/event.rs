@@ -49,6 +49,8 @@ pub enum Event {
     HoldWithdrawn(RequestId),
     /// The actor does not want it any more, whether it waits or holds.
     Released(RequestId),
+    /// The user wants this one to be the next of those who wait.
+    Preferred(RequestId),
     /// The actor's channel or its process is lost; both are told, in the order in which they are
     /// noticed. All its requests end. One that comes over a later channel is a new request, and is
     /// told after the loss of the earlier channel.

@@ -128,6 +128,7 @@ fn every_event_in_every_state() {
         ("released b1", released("b1")),
         ("lost a", lost("a")),
         ("lost b", lost("b")),
+        ("prefer c1", Event::Preferred(request("c1"))),
         ("dropped 1", Event::Dropped(Lease(1))),
         ("dropped 9", Event::Dropped(Lease(9))),
         ("reclaimed 1", Event::Reclaimed(Lease(1))),
@@ -242,6 +243,7 @@ free: free
   released b1 free; ignored
   lost a      free
   lost b      free
+  prefer c1   free; ignored
   dropped 1   free; ignored
   dropped 9   free; ignored
   reclaimed 1 free; ignored
@@ -259,6 +261,7 @@ not yet held: free, then a1
   released b1 free, then a1; ignored
   lost a      free
   lost b      free, then a1
+  prefer c1   free, then a1; ignored
   dropped 1   free, then a1; ignored
   dropped 9   free, then a1; ignored
   reclaimed 1 free, then a1; ignored
@@ -276,6 +279,7 @@ held: held by a1
   released b1 held by a1; ignored
   lost a      reclaiming 1; reclaim 1, wake 4s
   lost b      held by a1
+  prefer c1   held by a1; ignored
   dropped 1   reclaiming 1; revoke a1 as 1, reclaim 1, wake 4s
   dropped 9   held by a1; ignored
   reclaimed 1 held by a1; ignored
@@ -293,6 +297,7 @@ queued: held by a1, then b1 c1
   released b1 held by a1, then c1
   lost a      reclaiming 1, then b1 c1; reclaim 1, wake 4s
   lost b      held by a1, then c1
+  prefer c1   held by a1, then c1 b1
   dropped 1   reclaiming 1, then b1 c1; revoke a1 as 1, reclaim 1, wake 4s
   dropped 9   held by a1, then b1 c1; ignored
   reclaimed 1 held by a1, then b1 c1; ignored
@@ -310,6 +315,7 @@ reclaiming: reclaiming 1
   released b1 reclaiming 1; ignored
   lost a      reclaiming 1
   lost b      reclaiming 1
+  prefer c1   reclaiming 1; ignored
   dropped 1   reclaiming 1; ignored
   dropped 9   reclaiming 1; ignored
   reclaimed 1 free
@@ -327,6 +333,7 @@ reclaiming, queued: reclaiming 1, then b1 c1
   released b1 reclaiming 1, then c1
   lost a      reclaiming 1, then b1 c1
   lost b      reclaiming 1, then c1
+  prefer c1   reclaiming 1, then c1 b1
   dropped 1   reclaiming 1, then b1 c1; ignored
   dropped 9   reclaiming 1, then b1 c1; ignored
   reclaimed 1 held by b1, then c1; grant b1 as 2
@@ -344,6 +351,7 @@ closing: held by a1, then c1
   released b1 held by a1, then c1; ignored
   lost a      reclaiming 1, then c1; reclaim 1, wake 4s
   lost b      held by a1, then c1
+  prefer c1   held by a1, then c1
   dropped 1   reclaiming 1, then c1; revoke a1 as 1, reclaim 1, wake 4s
   dropped 9   held by a1, then c1; ignored
   reclaimed 1 held by a1, then c1; ignored
@@ -361,6 +369,7 @@ shut: free
   released b1 free; ignored
   lost a      free
   lost b      free
+  prefer c1   free; ignored
   dropped 1   free; ignored
   dropped 9   free; ignored
   reclaimed 1 free; ignored

@@ -72,6 +72,7 @@ impl Seen {
                 hold(text),
                 no_hold,
                 released(text),
+                Event::Preferred(request(text)),
             ]);
         }
         events
@@ -106,6 +107,12 @@ impl Seen {
                 }
             }
             Event::Released(request) => self.leave(|own| own == request),
+            Event::Preferred(request) => {
+                let is_it = |own: &(RequestId, bool)| own.0 == *request;
+                if let Some(place) = self.waiting.iter().position(is_it) {
+                    self.waiting[..=place].rotate_right(1);
+                }
+            }
             Event::PeerLost(actor) => self.leave(|own| own.actor == *actor),
             Event::Reclaimed(lease) if lease.0 == self.lease => self.arrive(),
             Event::Tick => self.arrive(),

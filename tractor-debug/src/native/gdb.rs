@@ -4,14 +4,14 @@
 //! a few lines of Python do, which every gdb of a distribution knows. They are an argument: no file
 //! is left behind.
 
-use super::script::{literal, variables};
+use super::script::{each_after, literal, variables};
 use super::{Candidate, Probe, Target};
 
-/// What to try for this target, the best first.
-pub(super) fn candidates(target: &Target) -> Vec<Candidate> {
+/// What to try for this target, the best first. Each does these commands before its prompt.
+pub(super) fn candidates(target: &Target, commands: &[String]) -> Vec<Candidate> {
     let candidate = |program: &str, probe| Candidate {
         program: program.to_owned(),
-        arguments: arguments(target),
+        arguments: arguments(target, commands),
         probe,
         names_modules: false,
         lacks: None,
@@ -22,10 +22,17 @@ pub(super) fn candidates(target: &Target) -> Vec<Candidate> {
     ]
 }
 
-fn arguments(target: &Target) -> Vec<String> {
+fn arguments(target: &Target, commands: &[String]) -> Vec<String> {
     let script = variables(target) + SELECT;
     let python = format!("python exec({})", literal(&script));
-    ["-q", "-ex", &python].map(str::to_owned).to_vec()
+    let mut arguments = ["-q", "-ex", &python].map(str::to_owned).to_vec();
+    if !commands.is_empty() {
+        // Nobody is there yet to ask for the next page.
+        arguments.extend(["-ex", "set pagination off"].map(str::to_owned));
+        arguments.extend(each_after("-ex", commands));
+        arguments.extend(["-ex", "set pagination on"].map(str::to_owned));
+    }
+    arguments
 }
 
 const SELECT: &str = include_str!("select.py");
@@ -37,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_script_is_one_line_of_a_command() {
-        let arguments = arguments(&target());
+        let arguments = arguments(&target(), &[]);
         assert!(arguments.iter().all(|it| !it.contains('\n')));
         assert!(
             arguments[2].starts_with("python exec('pid"),

@@ -4,37 +4,39 @@
 //! Debian 12 looks for its modules where they are not. So it is asked first, with its modules named
 //! if it does not find them itself, and without any it only attaches.
 
-use super::script::{literal, variables};
+use super::script::{each_after, literal, variables};
 use super::{Candidate, Probe, Target};
 
 const SELECT: &str = include_str!("select_lldb.py");
 
-/// What to try for this target, the best first.
-pub(super) fn candidates(target: &Target) -> Vec<Candidate> {
+/// What to try for this target, the best first. Each does these commands before its prompt.
+pub(super) fn candidates(target: &Target, commands: &[String]) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for names_modules in [false, true] {
         for program in ["rust-lldb", PROGRAM] {
             candidates.push(Candidate {
                 program: program.to_owned(),
-                arguments: arguments(target),
+                arguments: arguments(target, commands),
                 probe: Some(probe()),
                 names_modules,
                 lacks: None,
             });
         }
     }
-    candidates.push(plain(target));
+    candidates.push(plain(target, commands));
     candidates
 }
 
 const PROGRAM: &str = "lldb";
 
-fn arguments(target: &Target) -> Vec<String> {
+fn arguments(target: &Target, commands: &[String]) -> Vec<String> {
     let script = variables(target) + SELECT;
     let python = format!("script exec({})", literal(&script));
-    ["-Q", "-o", &python, "-o", "frame select"]
-        .map(str::to_owned)
-        .to_vec()
+    let first = ["-Q", "-o", &python, "-o", "frame select"].map(str::to_owned);
+    first
+        .into_iter()
+        .chain(each_after("-o", commands))
+        .collect()
 }
 
 /// Asks for what only a Python that works can say.
@@ -47,11 +49,15 @@ fn probe() -> Probe {
 }
 
 /// It without Python.
-fn plain(target: &Target) -> Candidate {
+fn plain(target: &Target, commands: &[String]) -> Candidate {
     let pid = target.pid.to_string();
+    let first = ["-Q", "-l", "none", "-p", &pid].map(str::to_owned);
     Candidate {
         program: PROGRAM.to_owned(),
-        arguments: ["-Q", "-l", "none", "-p", &pid].map(str::to_owned).to_vec(),
+        arguments: first
+            .into_iter()
+            .chain(each_after("-o", commands))
+            .collect(),
         probe: Some(Probe::version()),
         names_modules: false,
         lacks: Some(lacks(target)),
@@ -78,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_script_is_one_line_of_a_command() {
-        let arguments = arguments(&target());
+        let arguments = arguments(&target(), &[]);
         assert!(arguments.iter().all(|it| !it.contains('\n')));
         assert!(
             arguments[2].starts_with("script exec('pid"),
@@ -94,7 +100,7 @@ mod tests {
 
     #[test]
     fn without_python_it_attaches_and_says_where_the_task_is() {
-        let candidates = candidates(&target());
+        let candidates = candidates(&target(), &[]);
         let plain = candidates.last().unwrap();
         assert_eq!(plain.arguments, ["-Q", "-l", "none", "-p", "12"]);
         let lacks = plain.lacks.as_ref().unwrap();

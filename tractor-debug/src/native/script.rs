@@ -18,6 +18,12 @@ pub(super) fn variables(target: &Target) -> String {
     )
 }
 
+/// Each of these commands as an argument that follows this option.
+pub(super) fn each_after(option: &str, commands: &[String]) -> Vec<String> {
+    let pairs = commands.iter().flat_map(move |it| [option, it]);
+    pairs.map(str::to_owned).collect()
+}
+
 fn none() -> String {
     "None".to_owned()
 }

@@ -1,6 +1,6 @@
 //! The commands of a prompt: their names, and what a line that begins with one means.
 
-use super::NativeKind;
+use super::{Native, NativeKind};
 
 /// A command with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +29,13 @@ pub(super) enum Command {
     Log(usize),
     Tree,
     Queue,
+    /// Who is next, by its number in the queue.
+    Prefer(usize),
     Links,
     Vars,
     Info,
     Help(Option<String>),
-    Native(NativeKind),
+    Native(Native),
     /// What only a native debugger can do.
     Step(&'static Entry),
 }
@@ -146,12 +148,12 @@ pub(super) static COMMANDS: [Entry; 29] = [
     entry(Verb::Skip, &["skip"], "[N | site | actor | all]", "does not stop here again, or the next N times; `actor`, `all`: at no breakpoint"),
     entry(Verb::Log, &["log"], "[N]", "the last N lines of the actor's log, 20 by default"),
     entry(Verb::Tree, &["tree", "actor"], "", "the actors of the tree"),
-    entry(Verb::Queue, &["queue", "lock"], "", "who has the terminal and who waits for it"),
+    entry(Verb::Queue, &["queue", "lock"], "[go N]", "who has the terminal and who waits for it; the Nth is to be next"),
     entry(Verb::Links, &["chans"], "", "the links to other actors"),
     entry(Verb::Vars, &["env"], "", "the variables handed down to this actor"),
     entry(Verb::Info, &["info"], "", "where this prompt stands"),
-    entry(Verb::Gdb, &["gdb", "native"], "", "gives the terminal to gdb, attached to this process"),
-    entry(Verb::Lldb, &["lldb"], "", "the same with lldb"),
+    entry(Verb::Gdb, &["gdb", "native"], "[-- COMMAND; ...]", "gives the terminal to gdb, attached to this process; it does these first"),
+    entry(Verb::Lldb, &["lldb"], "[-- COMMAND; ...]", "the same with lldb"),
     entry(Verb::Step, &["next", "n"], "", "needs the native debugger: runs to the next line"),
     entry(Verb::Step, &["step", "s"], "", "needs the native debugger: runs into the next call"),
     entry(Verb::Step, &["finish", "fin"], "", "needs the native debugger: runs until this function returns"),
@@ -192,6 +194,11 @@ impl Entry {
                 "all" => Skipped::All,
                 times => Skipped::Site(Some(times.parse().ok()?)),
             })),
+            Verb::Queue if !arguments.is_empty() => {
+                let place = arguments.strip_prefix("go")?;
+                let place = place.strip_prefix(char::is_whitespace)?.trim();
+                Some(Command::Prefer(place.parse().ok()?))
+            }
             Verb::Log => Some(Command::Log(number_or(LOG_LINES, arguments)?)),
             Verb::Up => Some(Command::Up(number_or(1, arguments)?)),
             Verb::Down => Some(Command::Down(number_or(1, arguments)?)),
@@ -202,6 +209,8 @@ impl Entry {
             }),
             Verb::Error => Some(Command::Error(optional_number(arguments)?)),
             Verb::Cancel => Some(Command::Cancel(arguments.parse().ok()?)),
+            Verb::Gdb => Some(native(NativeKind::Gdb, arguments)?),
+            Verb::Lldb => Some(native(NativeKind::Lldb, arguments)?),
             Verb::Help => {
                 let topic = Some(arguments).filter(|topic| !topic.is_empty());
                 Some(Command::Help(topic.map(str::to_owned)))
@@ -225,8 +234,6 @@ impl Entry {
             Verb::Links => Command::Links,
             Verb::Vars => Command::Vars,
             Verb::Info => Command::Info,
-            Verb::Gdb => Command::Native(NativeKind::Gdb),
-            Verb::Lldb => Command::Native(NativeKind::Lldb),
             _ => return None,
         })
     }
@@ -264,6 +271,28 @@ impl Lines {
             _ => None,
         }
     }
+}
+
+/// The native debugger, with what follows `--` as its first commands, each up to a `;` that is not
+/// quoted.
+fn native(kind: NativeKind, arguments: &str) -> Option<Command> {
+    let mut commands = Vec::new();
+    if !arguments.is_empty() {
+        let rest = arguments.strip_prefix("--")?;
+        let rest = rest.strip_prefix(char::is_whitespace)?;
+        let (mut is_quoted, mut is_escaped) = (false, false);
+        let pieces = rest.split(|c| {
+            is_quoted = (is_quoted ^ (c == '"' && !is_escaped)) && c != '\n';
+            is_escaped = c == '\\' && !is_escaped;
+            c == '\n' || (c == ';' && !is_quoted)
+        });
+        let pieces = pieces.map(str::trim).filter(|piece| !piece.is_empty());
+        commands.extend(pieces.map(str::to_owned));
+        if commands.is_empty() {
+            return None;
+        }
+    }
+    Some(Command::Native(Native { kind, commands }))
 }
 
 /// How many lines `log` shows.
@@ -334,8 +363,24 @@ mod tests {
     #[test]
     fn arguments_where_none_belong_are_refused() {
         for wrong in [
-            "c 5", "quit now", "kill all", "gdb -p 1", "where x", "skip it", "log x", "up x",
-            "cancel", "p",
+            "c 5",
+            "quit now",
+            "kill all",
+            "gdb -p 1",
+            "where x",
+            "skip it",
+            "log x",
+            "up x",
+            "cancel",
+            "p",
+            "gdb --",
+            "gdb -- ;",
+            "gdb --bt",
+            "lldb bt",
+            "queue 2",
+            "queue go",
+            "queue go x",
+            "queue gone 2",
         ] {
             assert!(matches!(parse(wrong), Err(NoCommand::Usage(_))), "{wrong}");
         }
@@ -350,6 +395,7 @@ mod tests {
         assert_eq!(parse("bt full"), Ok(Command::Where { full: true }));
         assert_eq!(parse("u 2"), Ok(Command::Up(2)));
         assert_eq!(parse("w 7"), Ok(Command::Task(7)));
+        assert_eq!(parse("queue go  2"), Ok(Command::Prefer(2)));
     }
 
     #[test]
@@ -362,6 +408,26 @@ mod tests {
             ("skip all", Skipped::All),
         ] {
             assert_eq!(parse(line), Ok(Command::Skip(skipped)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_native_debugger_is_told_what_follows_two_dashes() {
+        for (line, told) in [
+            ("gdb", &[][..]),
+            ("gdb -- bt full", &["bt full"]),
+            ("gdb --\tup; info locals ;", &["up", "info locals"]),
+            (
+                r#"gdb -- printf "a;b", 1; p x"#,
+                &[r#"printf "a;b", 1"#, "p x"],
+            ),
+            (r#"gdb -- echo \";\"; up"#, &[r#"echo \""#, r#"\""#, "up"]),
+            ("gdb -- \"bt\nup; bt", &["\"bt", "up", "bt"]),
+        ] {
+            let commands = told.iter().map(|&it| it.to_owned()).collect();
+            let kind = NativeKind::Gdb;
+            let native = Command::Native(Native { kind, commands });
+            assert_eq!(parse(line), Ok(native), "{line}");
         }
     }
 

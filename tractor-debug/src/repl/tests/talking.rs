@@ -38,14 +38,19 @@ fn values_are_printed_with_and_without_p() {
 
 #[test]
 fn what_leaves_the_prompt_leaves_it_by_each_of_its_names() {
+    let native = |kind| {
+        let commands = Vec::new();
+        Step::Native(Native { kind, commands })
+    };
     let mut repl = repl(crash());
     for (lines, expected) in [
         (&["continue", "c", "cont", " c\n"][..], Step::Continue),
         (&["quit", "q"], Step::Quit),
         (&["tree", "actor"], Step::Tree),
         (&["queue", "lock"], Step::Queue),
-        (&["gdb", "native"], Step::Native(NativeKind::Gdb)),
-        (&["lldb"], Step::Native(NativeKind::Lldb)),
+        (&["queue go 2", "lock go 2"], Step::Prefer(2)),
+        (&["gdb", "native"], native(NativeKind::Gdb)),
+        (&["lldb"], native(NativeKind::Lldb)),
     ] {
         for line in lines {
             assert_eq!(step(&mut repl, line), expected, "{line}");
@@ -74,7 +79,7 @@ fn steps_offer_the_native_debugger_and_end_nothing() {
         ] {
             let said = shown(&mut repl, line);
             assert!(
-                said.contains("needs the native debugger: type `gdb`"),
+                said.contains("needs the native debugger: `gdb -- "),
                 "{line}: {said}"
             );
         }

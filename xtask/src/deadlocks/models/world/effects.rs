@@ -79,6 +79,7 @@ impl Setup {
             | Step::ReclaimLate
             | Step::Drop
             | Step::DropOld
+            | Step::Prefer(_)
             | Step::Close
             | Step::Shut => self.at_the_root(world, step),
         }
@@ -109,6 +110,10 @@ impl Setup {
             Step::DropOld => {
                 world.left.drops -= 1;
                 self.tell(world, Event::Dropped(Lease(lease.0 - 1)));
+            }
+            Step::Prefer(req) => {
+                world.left.prefers -= 1;
+                self.tell(world, Event::Preferred(Self::id(req)));
             }
             Step::Close => {
                 world.left.closes -= 1;

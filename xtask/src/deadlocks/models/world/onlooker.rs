@@ -11,7 +11,8 @@ use super::parts::{Req, Task, World};
 /// What the rules need to remember.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Onlooker {
-    /// Who waits, in the order in which the requests came to the root.
+    /// Who waits, in the order in which the requests came to the root, but for those that the user
+    /// prefers.
     pub(super) waiting: Vec<Req>,
     /// The holds that have come to the root and were not taken back.
     pub(super) holds: BTreeSet<Req>,
@@ -32,7 +33,7 @@ pub(super) struct Onlooker {
 /// What may not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Broken {
-    /// Somebody else had asked before, and was ready.
+    /// Somebody else had asked before, or was preferred, and was ready.
     NotFirstCome,
     /// The terminal was given while the traces of the last prompt were on it.
     NotRestored,
@@ -73,6 +74,12 @@ impl Setup {
             Event::HoldArrived(request) => drop(onlooker.holds.insert(Self::req(request))),
             Event::HoldWithdrawn(request) => drop(onlooker.holds.remove(&Self::req(request))),
             Event::Released(request) => onlooker.waiting.retain(|own| *own != Self::req(request)),
+            Event::Preferred(request) => {
+                let preferred = Self::req(request);
+                if let Some(place) = onlooker.waiting.iter().position(|own| *own == preferred) {
+                    onlooker.waiting[..=place].rotate_right(1);
+                }
+            }
             Event::PeerLost(actor) => onlooker
                 .waiting
                 .retain(|own| u64::from(own.actor) != actor.incarnation()),

@@ -39,6 +39,8 @@ pub(crate) struct Budget {
     pub(crate) shuts: u8,
     /// The user takes the terminal from its holder.
     pub(crate) drops: u8,
+    /// The user wants somebody who waits to be next.
+    pub(crate) prefers: u8,
     /// A process is stopped, by somebody else.
     pub(crate) stops: u8,
     /// The terminal is not restored in time.

@@ -47,6 +47,8 @@ pub(crate) enum Step {
     /// The user takes the terminal away: by the present lease, or by the one before.
     Drop,
     DropOld,
+    /// The user wants somebody who waits to be next.
+    Prefer(Req),
     /// The parent of an actor cancels it.
     Cancel(usize),
     /// The root closes: prompts are finished, or not.
@@ -71,7 +73,7 @@ impl Step {
             Self::Ask(_) | Self::CancelTask(_) | Self::Cancel(_) | Self::Close => true,
             Self::Kill { .. } | Self::Stop(_) | Self::BreakChannel(_) | Self::BreakLink(_) => true,
             Self::LeaveInTime(_) => true,
-            Self::HangInTerminal | Self::ReclaimLate | Self::DropOld => true,
+            Self::HangInTerminal | Self::ReclaimLate | Self::DropOld | Self::Prefer(_) => true,
             // The user sees that nothing moves any more, and says the last word.
             Self::Drop | Self::Shut => !world.actors.iter().any(|own| own.is_stopped),
             _ => false,
@@ -104,6 +106,9 @@ impl Setup {
                 let holder = &world.actors[request.actor.incarnation() as usize];
                 may(Step::Drop, left.drops > 0 || holder.is_stopped);
                 may(Step::DropOld, left.drops > 0 && lease.0 > 1);
+                for later in world.lock.waiting().skip(1) {
+                    may(Step::Prefer(Self::req(later)), left.prefers > 0);
+                }
             }
             State::Reclaiming { lease, .. } => {
                 let hangs = onlooker.owed == Some(lease.0);
