@@ -272,3 +272,25 @@ async fn undecodable_answer_fails_its_call_only() -> tractor::Result<()> {
     assert_alone();
     Ok(())
 }
+
+/// The system takes a few bytes of a frame at a time. Answers of every size arrive whole.
+#[tractor::test]
+async fn short_writes_lose_nothing() -> tractor::Result<()> {
+    let sizes = [0, 1, 15, 16, 1000, 20_000, 70_000];
+    open_nursery(async |nursery| {
+        let plan = "link.write@*=short:7";
+        let worker = nursery.start_actor("worker").env("TRACTOR_FAULTS", plan);
+        let worker = worker.await?;
+        let calls = sizes.map(|size: usize| {
+            let bytes: Vec<_> = (0..size).map(|n| n as u8).collect();
+            let answer = worker.run(echo(bytes.clone()));
+            async move { Ok::<_, tractor::Error>(answer.await? == bytes) }
+        });
+        let arrived = futures::future::try_join_all(calls).await?;
+        assert_eq!(arrived, [true; 7]);
+        worker.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}

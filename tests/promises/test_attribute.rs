@@ -103,6 +103,16 @@ fn tests_pass_in_a_process_each() {
     }
 }
 
+/// Who does not ask for fault points has none.
+#[test]
+fn a_users_program_knows_nothing_of_fault_plans() {
+    let passing = executable(cargo(&["--test", "passing"]), "passing");
+    let program = fs::read(passing).expect("it was built");
+    let knows = |word: &[u8]| program.windows(word.len()).any(|part| part == word);
+    assert!(knows(b"TRACTOR_LOG"), "its words can be found");
+    assert!(!knows(b"TRACTOR_FAULTS"));
+}
+
 /// What is said of a test that has failed.
 fn said_of<'a>(text: &'a str, test: &str) -> &'a str {
     let begin = format!("---- {test} stdout ----\n");
@@ -115,7 +125,7 @@ fn said_of<'a>(text: &'a str, test: &str) -> &'a str {
 fn each_failure_is_told_with_what_its_tree_has_printed() {
     let (output, text) = run(&mut cargo(&["--test", "failing"]));
     assert!(!output.status.success(), "{text}");
-    assert!(text.contains("1 passed; 8 failed"), "{text}");
+    assert!(text.contains("1 passed; 10 failed"), "{text}");
     let check = |test: &str, parts: &[&str]| {
         let said = said_of(&text, test);
         for part in parts {
@@ -142,11 +152,17 @@ fn each_failure_is_told_with_what_its_tree_has_printed() {
         "leaks_a_descriptor",
         &["has left descriptors open", "/dev/zero"],
     );
+    check("leaks_a_socket", &["has left sockets: /", "/left"]);
+    check("leaks_a_zombie", &["has not reaped: 'true' (pid "]);
     check(
         "hangs",
         &[
             "hanging",
-            "did not end within 4s; still there: ",
+            "=== what 'root' ",
+            "=== what 'idler' ",
+            "failing::idle",
+            "did not end within 4s",
+            "still there: ",
             "'idler' (pid ",
         ],
     );

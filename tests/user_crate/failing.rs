@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::future::pending;
-use std::process::{Command, exit};
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio, exit};
 
 use tractor::open_nursery;
 
@@ -10,6 +11,11 @@ use tractor::open_nursery;
 async fn speak() {
     println!("a child's output");
     eprintln!("a child's errors");
+}
+
+#[tractor::rpc]
+async fn idle() {
+    pending().await
 }
 
 #[tractor::test]
@@ -54,12 +60,28 @@ async fn leaks_a_descriptor() {
     std::mem::forget(File::open("/dev/zero").unwrap());
 }
 
+#[tractor::test]
+async fn leaks_a_socket() {
+    let address = tractor::current_actor().unwrap().address();
+    let Some(tractor::Address::Unix(path)) = address else {
+        panic!("the root listens in the tree's directory");
+    };
+    drop(UnixListener::bind(path.with_file_name("left")).unwrap());
+}
+
+#[tractor::test]
+async fn leaks_a_zombie() {
+    let child = Command::new("true").stdout(Stdio::piped()).spawn().unwrap();
+    // Its end, which nobody asks for.
+    std::io::read_to_string(child.stdout.unwrap()).unwrap();
+}
+
 #[tractor::test(timeout = 4)]
 async fn hangs() -> tractor::Result<()> {
     open_nursery(async |nursery| {
-        nursery.start_actor("idler").await?;
+        let idler = nursery.start_actor("idler").await?;
         println!("hanging");
-        pending().await
+        idler.run(idle()).await
     })
     .await
 }

@@ -5,7 +5,7 @@
 //! children inherit:
 //!
 //! ```text
-//! TRACTOR_FAULTS="boot.entered#worker=kill; link.write@3=short:5; accept@*=error:EMFILE"
+//! TRACTOR_FAULTS="boot.entered#worker=kill; link.write@3=short:5; spawn.exec@*=error:EMFILE"
 //! ```
 //!
 //! Rules are separated by `;`. Each is the name of a point, then, if wanted, `@N` for the Nth time

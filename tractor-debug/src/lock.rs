@@ -221,7 +221,11 @@ impl Lock {
         let Some(waiting) = place.and_then(|place| self.waiting.remove(place)) else {
             return false;
         };
-        self.waiting.push_front(waiting);
+        if seeded!(self, PreferredGoesLast) {
+            self.waiting.push_back(waiting);
+        } else {
+            self.waiting.push_front(waiting);
+        }
         true
     }
 

@@ -180,7 +180,6 @@ fn serve(actor: &'static Actor, link: &Link) -> i32 {
         }
     });
     actor.stop_listening();
-    tractor_core::fault!("stop.cleaned");
     let payload = codec::encode(&Stopped::Cancelled).expect("a number always encodes");
     // A parent that is gone needs no word.
     let _ = link.send(Kind::Stopped, 0, &payload);

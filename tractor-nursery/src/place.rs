@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -66,6 +66,13 @@ impl Place {
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         fs::rename(unnamed, dir.join(LOCK))?;
         Ok(Self { dir, _lock: lock })
+    }
+
+    /// The sockets that are there.
+    pub(crate) fn sockets(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let is_socket = |it: &fs::DirEntry| it.file_type().is_ok_and(|kind| kind.is_socket());
+        entries.filter(is_socket).map(|it| it.path()).collect()
     }
 
     /// Where an actor of the tree listens.

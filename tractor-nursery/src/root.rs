@@ -1,6 +1,7 @@
 //! [`run`]: the root of a tree, from its first actor to the last one reaped.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -182,7 +183,9 @@ impl Root {
         });
         self.registrar.close();
         self.actor.stop_listening();
-        drop(sockets().take());
+        if let Some(place) = sockets().take() {
+            *left_sockets() = place.sockets();
+        }
         let signal = signals::first();
         debugger::close(signal.map(|_| debugger::SHOWN_WITHIN));
         if let Some(signal) = signal {
@@ -196,6 +199,14 @@ static SOCKETS: Mutex<Option<Place>> = Mutex::new(None);
 
 fn sockets() -> MutexGuard<'static, Option<Place>> {
     SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The sockets that actors had not removed when the tree had ended.
+static LEFT_SOCKETS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// The sockets that actors had not removed when the tree had ended; they are removed now.
+pub(crate) fn left_sockets() -> MutexGuard<'static, Vec<PathBuf>> {
+    LEFT_SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ends this process by the signal, whatever its own code does, when everybody below is killed.

@@ -237,7 +237,6 @@ async fn launch<L: Launcher>(
         stdout: options.stdout,
         stderr: options.stderr,
     };
-    tractor_core::fault!("start.before_launch");
     let Launched { process, boot } = launcher
         .launch(plan, starting.clone())
         .await

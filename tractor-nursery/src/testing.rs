@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use tractor_core::Error;
 use tractor_core::io as engine;
 use tractor_core::journal;
-use tractor_core::process::census::{OpenFd, ProcInfo, marked_processes, open_fds};
+use tractor_core::process::census::{
+    OpenFd, ProcInfo, marked_processes, open_fds, zombie_children,
+};
 use tractor_core::process::{
     self, ExitStatus, Process, Program, Signal, SpawnSpec, Spawned, StdioSpec, spawn_blocking,
 };
@@ -26,7 +28,7 @@ use crate::child_main::{self, Begun};
 use crate::entry::{self, Entry};
 use crate::options::Options;
 use crate::outcome::Outcome;
-use crate::root::run_root;
+use crate::root::{left_sockets, run_root};
 use crate::signals;
 use crate::spec::{Spec, Stopped};
 
@@ -35,6 +37,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the tree's processes may take to vanish after its root: they are killed with it, and
 /// only have to be scheduled once more.
 const VANISH: Duration = Duration::from_secs(2);
+
+/// Who was asked what it is doing and prints nothing for so long has said it.
+const SAID: Duration = Duration::from_millis(500);
 
 /// A test and how it is run.
 #[derive(Debug)]
@@ -96,7 +101,7 @@ fn be_root<R: Outcome, F: AsyncFnOnce() -> R>(begun: Begun, options: Options, bo
         })
     };
     let result = match panic::catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(None)) => check_fds(before),
+        Ok(Ok(None)) => check_fds(before).and_then(|()| check_rest()),
         Ok(Ok(Some(failure))) => Err(failure),
         Ok(Err(error)) => Err(error.to_string()),
         Err(payload) => Err(panic_text(&*payload)),
@@ -145,6 +150,24 @@ fn check_fds(before: io::Result<Vec<OpenFd>>) -> Result<(), String> {
     }
 }
 
+/// Whether the tree has left sockets in its directory, or zombies to its root.
+fn check_rest() -> Result<(), String> {
+    let sockets = left_sockets();
+    if !sockets.is_empty() {
+        let list: Vec<_> = sockets.iter().map(|it| it.display().to_string()).collect();
+        return Err(format!("the tree has left sockets: {}", list.join(", ")));
+    }
+    let zombies: Vec<_> = zombie_children(&[std::process::id()])
+        .iter()
+        .map(described)
+        .collect();
+    if !zombies.is_empty() {
+        let list = zombies.join(", ");
+        return Err(format!("the tree has not reaped: {list}"));
+    }
+    Ok(())
+}
+
 /// What is open now, was not before, and is not the runtime's own.
 fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
     // The runtime's own stay for the life of the process: they are few and known.
@@ -178,13 +201,17 @@ fn watch_over(name: &str, timeout: Duration) -> Result<(), String> {
     let tree = TreeId::fresh();
     let (mut channel, process, output) =
         start_root(name, tree).map_err(|error| format!("start the test's process: {error}"))?;
-    let gathered = gather(output);
+    let mut gathered = Gathered::from(output);
     let deadline = Instant::now() + timeout;
     let told = match channel.recv(Some(timeout)) {
         Ok(frame) if frame.kind == Kind::Stopped => codec::decode::<Stopped>(&frame.payload).ok(),
         Ok(_) | Err(_) => None,
     };
-    let dump = (told.is_none() && Instant::now() >= deadline).then(|| dump(tree, timeout));
+    let is_late = told.is_none() && Instant::now() >= deadline;
+    let dump = is_late.then(|| {
+        gathered.ask(&process);
+        dump(tree, timeout)
+    });
     if dump.is_some() {
         // SIGKILL to the root: the kernel then kills the tree.
         process
@@ -196,7 +223,7 @@ fn watch_over(name: &str, timeout: Duration) -> Result<(), String> {
     for survivor in &survivors {
         kill(survivor.pid);
     }
-    show(&gathered);
+    gathered.show();
     if let Some(dump) = dump {
         return Err(dump);
     }
@@ -248,32 +275,55 @@ fn start_root(name: &str, tree: TreeId) -> io::Result<(Channel, Process, File)> 
     Ok((channel, process, output))
 }
 
-/// Drains what the tree prints, so that nobody blocks on a full pipe.
-fn gather(mut output: File) -> mpsc::Receiver<Vec<u8>> {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let mut chunk = [0; 4096];
-        while let Ok(n @ 1..) = output.read(&mut chunk) {
-            if tell.send(chunk[..n].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    told
+/// What the tree prints.
+struct Gathered {
+    arrives: mpsc::Receiver<Vec<u8>>,
+    all: Vec<u8>,
 }
 
-/// Prints what was gathered where the harness captures it. It ends with the last process that
-/// holds the pipe, all of which are dead by now.
-#[expect(
-    clippy::print_stderr,
-    reason = "the harness captures only what is printed like this"
-)]
-fn show(gathered: &mpsc::Receiver<Vec<u8>>) {
-    let mut all = Vec::new();
-    while let Ok(chunk) = gathered.recv_timeout(VANISH) {
-        all.extend_from_slice(&chunk);
+impl Gathered {
+    /// Drains what the tree prints, so that nobody blocks on a full pipe.
+    fn from(mut output: File) -> Self {
+        let (tell, arrives) = mpsc::channel();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut chunk) {
+                if tell.send(chunk[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            arrives,
+            all: Vec::new(),
+        }
     }
-    eprint!("{}", String::from_utf8_lossy(&all));
+
+    /// Has the tree say what it is doing, and waits until it says nothing more.
+    fn ask(&mut self, root: &Process) {
+        if let Err(error) = root.signal(Signal::User1) {
+            log::error!("ask the test what it is doing: {error}");
+        }
+        let end = Instant::now() + VANISH;
+        while Instant::now() < end
+            && let Ok(chunk) = self.arrives.recv_timeout(SAID)
+        {
+            self.all.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Prints what was gathered where the harness captures it. It ends with the last process that
+    /// holds the pipe, all of which are dead by now.
+    #[expect(
+        clippy::print_stderr,
+        reason = "the harness captures only what is printed like this"
+    )]
+    fn show(mut self) {
+        while let Ok(chunk) = self.arrives.recv_timeout(VANISH) {
+            self.all.extend_from_slice(&chunk);
+        }
+        eprint!("{}", String::from_utf8_lossy(&self.all));
+    }
 }
 
 fn reap(process: &Process) -> io::Result<ExitStatus> {
@@ -315,7 +365,7 @@ fn dump(tree: TreeId, timeout: Duration) -> String {
         .map(described)
         .collect();
     format!(
-        "the test did not end within {timeout:?}; still there: {}",
+        "the test did not end within {timeout:?}; what it was doing stands above; still there: {}",
         if processes.is_empty() {
             "nobody".to_owned()
         } else {

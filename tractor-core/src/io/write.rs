@@ -361,6 +361,13 @@ impl Content {
 
 /// Writes until all is written or the socket is full, and tells how many bytes were taken.
 fn write_some(socket: &Socket, parts: &[&[u8]]) -> io::Result<usize> {
+    let whole = parts.first().map_or(0, |part| part.len());
+    let taken = crate::fault!("link.write", short, whole);
+    if taken < whole {
+        return Ok(socket
+            .send(&[IoSlice::new(&parts[0][..taken])])
+            .unwrap_or(0));
+    }
     let mut slices: Vec<IoSlice<'_>>;
     let mut only;
     let mut left: &mut [IoSlice<'_>] = match parts {

@@ -14,6 +14,7 @@ pub enum Mutant {
     ClosingForgetsTheQueue,
     ClosingStillGrants,
     Lifo,
+    PreferredGoesLast,
     NoPromotion,
     GrantBeforeHold,
     WithdrawnHoldCounts,

@@ -35,7 +35,7 @@ const WORLDS: &[Setup] = &[
     world("closing, killed", ONE, &[&[true], &[false, true]], Budget { kills: 1, closes: 1, ..NONE }),
     world("closing, dropped", ONE, &[&[false], &[false, true]], Budget { drops: 1, late_reclaims: 1, closes: 1, ..NONE }),
     world("closing, cut off", ONE, &[&[], &[false, true]], Budget { breaks: 1, link_breaks: 1, cancels: 1, closes: 1, ..NONE }),
-    world("preferred", PAIR, &[&[], &[false, true], &[false]], Budget { prefers: 2, closes: 1, ..NONE }),
+    world("preferred", ONE, &[&[false, true], &[false]], Budget { prefers: 2, closes: 1, ..NONE }),
     world("shut", ONE, &[&[false], &[false, true]], Budget { shuts: 1, closes: 1, ..NONE }),
     world("two levels, killed", CHAIN, &[&[], &[], &[false]], Budget { kills: 1, cancels: 1, ..NONE }),
     world("two levels, closing", CHAIN, &[&[false], &[], &[false]], Budget { closes: 1, ..NONE }),

@@ -17,6 +17,7 @@ const MUTANTS: &[(Bug, &str)] = &[
     (Bug::Lock(InLock::ClosingForgetsTheQueue), "closing, killed"),
     (Bug::Lock(InLock::ClosingStillGrants), "closing, killed"),
     (Bug::Lock(InLock::Lifo), "dropped"),
+    (Bug::Lock(InLock::PreferredGoesLast), "preferred"),
     (Bug::Lock(InLock::NoPromotion), "two tasks, killed"),
     (Bug::Lock(InLock::GrantBeforeHold), "two levels, closing"),
     (Bug::Lock(InLock::WithdrawnHoldCounts), "two levels, killed"),
