@@ -194,7 +194,7 @@ fn root_leaves_nobody_behind_of_whom_it_was_not_told() {
         let orphan = orphan.expect("it is a number");
         let ended = program.end();
         assert!(ended.status.success(), "{}", ended.output);
-        let left = Process::open(orphan).and_then(|orphan| Ok(orphan.state()));
+        let left = Process::open(orphan).map(|orphan| orphan.state());
         assert!(
             matches!(left, Err(_) | Ok(None)),
             "{left:?}: {}",
