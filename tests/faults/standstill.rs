@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use tractor::{Liveness, Portal, open_nursery};
+use tractor::{Liveness, Portal, open_nursery, wait_for_actor};
 use tractor_core::process::Signal;
 
 use crate::calls::{block, deaf, idle, pid};
 use crate::support;
 use crate::tree::{
-    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, ms, stop, until_begun,
-    within,
+    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, stop,
+    until_begun, within,
 };
 
 /// Fault 12. An idle child is stopped. A probe says that it is stopped and not that it is dead;
@@ -110,13 +110,15 @@ async fn deaf_child_is_ended_by_the_ladders_own_bounds() -> tractor::Result<()> 
 
 /// Fault 15. Every thread of an actor's executor sleeps in user code, and so do the first polls
 /// of more functions than the runtime has threads. Pings are answered, a cancel ends a task that
-/// waits, the actor hears that it is to end, and it is reaped.
+/// waits, a child that dies below it is reaped, the actor hears that it is to end, and it is reaped.
 #[tractor::test]
 async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
     let begin = Instant::now();
     open_nursery(async |nursery| {
         let blocked = nursery.start_actor("blocked").threads(2).await?;
         let (mark, waiting) = waiting_call(&blocked).await;
+        let keeping = async_std::task::spawn(blocked.run(keep_a_leaf()));
+        let leaf = hold(wait_for_actor("leaf").await?.pid());
         let mut calls = vec![];
         for _ in 0..4 {
             calls.push(async_std::task::spawn(blocked.run(block_executor(60_000))));
@@ -134,6 +136,8 @@ async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
         drop(waiting);
         eventually("the task that waited is dropped", async || mark.exists()).await;
         fs::remove_file(&mark).expect("it is ours");
+        kill(&leaf);
+        eventually("the leaf is reaped", async || leaf.state().is_none()).await;
         let asked = Instant::now();
         let process = hold(blocked.pid());
         blocked.cancel_actor_within(ms(800)).await?;
@@ -145,12 +149,19 @@ async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
                 "none has returned"
             );
         }
+        assert!(keeping.await.is_err(), "it had no thread to go on with");
         tractor::Ok(())
     })
     .await?;
     within(begin, BOUNDED, "ending a blocked actor");
     assert_alone();
     Ok(())
+}
+
+/// Keeps an actor below.
+#[tractor::rpc]
+async fn keep_a_leaf() -> tractor::Result<()> {
+    open_nursery(async |nursery| nursery.start_actor("leaf").await.map(drop)).await
 }
 
 /// A call that waits, and the file that it leaves when it is dropped.
@@ -214,10 +225,10 @@ fn blocked_actor_answers_cancels_and_ends_on_one_core() {
         "--exact",
     ]);
     let output = one_core.output().expect("taskset is there");
+    let text = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
     );
 }
 

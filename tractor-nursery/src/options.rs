@@ -69,7 +69,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Names the root. The default is `root`.
+    /// Names the root. The default is `root`. In `ps` its process keeps the name of the program, as
+    /// whoever has started it expects; only the actors below have theirs.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self

@@ -30,7 +30,8 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
         "no example has its output stored: nothing would be compared"
     );
     let built = Command::new("cargo")
-        .args(["build", "--release", "--examples"])
+        // As the tests build them, so that nothing is built twice.
+        .args(["build", "--workspace", "--examples"])
         .current_dir(root)
         .status()
         .context("cargo could not be started")?;
@@ -81,11 +82,9 @@ fn compare(root: &Path, name: &str) -> Result<()> {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let program = target.join("release/examples").join(name);
+    let program = target.join("debug/examples").join(name);
     // A file takes any amount of it without blocking the example.
-    let errors_path = target
-        .join("release/examples")
-        .join(format!("{name}.stderr"));
+    let errors_path = target.join("debug/examples").join(format!("{name}.stderr"));
     let errors = File::create(&errors_path)?;
     let child = Command::new(&program)
         .current_dir(root)

@@ -60,7 +60,7 @@ pub(crate) const ROWS: [Row; 23] = [
     row("cancel_reap_s", Seconds, None, None, "cancel an actor until it is reaped"),
     row("one_cancels_all_8_s", Seconds, None, Some(AtMost(0.015)), "one of 9 fails until all are reaped"),
     row("tree_3x3_s", Seconds, None, Some(AtMost(0.100)), "39 actors in three levels, up and down"),
-    row("orphans_gone_s", Seconds, None, Some(AtMost(0.1)), "kill -9 of an actor until its subtree is gone"),
+    row("orphans_gone_s", Seconds, None, Some(AtMost(0.1)), "kill -9 of a root until the 12 actors below it are gone"),
     row("idle_actor_private_bytes", Bytes, None, Some(AtMost(2.0 * 1024.0 * 1024.0)), "memory of an idle actor"),
     row("lock_handover_s", Seconds, None, Some(AtMost(0.005)), "Enter after `c` until the prompt of the next actor"),
     row("crash_prompt_s", Seconds, None, Some(AtMost(0.02)), "a task fails in an actor until its prompt is shown"),
