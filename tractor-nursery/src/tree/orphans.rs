@@ -35,20 +35,24 @@ impl Tree {
 
     /// This one is gone. In the root it looks after everybody whose parent it may have been.
     pub(super) fn bury(self: &Arc<Self>, gone: Option<ActorId>) {
-        let mut gone: BTreeSet<_> = gone.into_iter().collect();
-        loop {
-            // Again and again: who was asked before its parent was reaped was not ours yet.
-            gone.extend(self.reaped_orphans());
-            // Who comes with these is known before they are gone: then nobody may be left.
-            self.kill_orphans();
-            self.adopt_strays();
-            if gone.is_empty() {
-                return;
-            }
+        let mut gone: BTreeSet<_> = gone.into_iter().chain(self.reaped_orphans()).collect();
+        // Who comes with these is known before they are gone: then nobody may be left.
+        self.adopt_orphans();
+        while !gone.is_empty() {
             std::mem::take(&mut gone)
                 .iter()
                 .for_each(|aid| self.gone(aid));
+            // Who was asked before its parent was reaped was not ours yet.
+            gone.extend(self.reaped_orphans());
+            if !gone.is_empty() {
+                self.adopt_orphans();
+            }
         }
+    }
+
+    fn adopt_orphans(self: &Arc<Self>) {
+        self.kill_orphans();
+        self.adopt_strays();
     }
 
     /// Those whose parents have died and who are reaped now.
