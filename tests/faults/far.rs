@@ -7,16 +7,17 @@ use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use async_std::task::JoinHandle;
+use rustix::net::sockopt::set_socket_linger;
 use tractor::{Address, Ending, Nursery, Portal, StartActor, Transport, open_nursery};
-use tractor_core::process::census::open_fds;
+use tractor_core::process::census::{OpenFd, open_fds};
 use tractor_core::process::{Process, Signal};
 use tractor_ipc::handshake::Local;
 use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Kind, TreeSecret, frame};
 
 use crate::birth::{assert_no_child, cancelled_while_booting};
-use crate::calls::{idle, pid};
-use crate::raw::{answers_a_ping, as_peer, closed, local, peer, raw, write};
+use crate::calls::{idle, pid, tasks_running};
+use crate::raw::{address, answers_a_ping, as_peer, closed, local, peer, raw, write};
 use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, ms, within};
 
 /// Every station of a far child's boot.
@@ -316,5 +317,43 @@ async fn killed_far_actor_takes_its_subtree_along() -> tractor::Result<()> {
         assert_alone();
     }
     assert_no_child();
+    Ok(())
+}
+
+/// How many sockets an actor has.
+#[tractor::rpc]
+async fn sockets() -> usize {
+    let all = open_fds().expect("our own can be listed");
+    let is_socket = |fd: &&OpenFd| fd.target.to_string_lossy().starts_with("socket:");
+    all.iter().filter(is_socket).count()
+}
+
+/// Fault 20, over a network. The connection of a peer is reset inside of a frame. That link ends,
+/// nothing of the frame counts, and the others go on.
+#[tractor::test]
+async fn reset_inside_a_frame_ends_its_link_only() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let worker = far(nursery.start_actor("worker"), "").await?;
+        let other = peer(&address(&worker)).await;
+        let before = worker.run(sockets()).await?;
+        let cut = [&frame::header(Kind::Start, 6, 1000)[..], &[1; 500]].concat();
+        for length in [1, 4, 13, 14, cut.len()] {
+            let channel = peer(&address(&worker)).await;
+            write(&channel, &cut[..length]).expect("it is open");
+            // What is closed like this is not closed in order.
+            let linger = set_socket_linger(channel.socket(), Some(Duration::ZERO));
+            linger.expect("it is a socket");
+            drop(channel);
+            eventually("the link has ended", async || {
+                worker.run(sockets()).await.is_ok_and(|now| now == before)
+            })
+            .await;
+        }
+        answers_a_ping(other).await;
+        assert_eq!(worker.run(tasks_running()).await?, 0);
+        worker.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Faults 12, 13, 15, 16: processes that are stopped, blocked or deaf.
 
 use std::fs;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use tractor::{Liveness, Portal, open_nursery, wait_for_actor};
+use tractor::{Liveness, Portal, find_actor, open_nursery, wait_for_actor};
 use tractor_core::process::Signal;
 
 use crate::calls::{block, deaf, idle, pid};
@@ -232,25 +233,42 @@ fn blocked_actor_answers_cancels_and_ends_on_one_core() {
     );
 }
 
-/// Fault 15. The root's own threads sleep in user code while a child dies and another one calls.
-/// The death is dealt with and the call answered meanwhile.
+/// Fault 15. The root's own threads sleep in user code while a child dies and another one asks who
+/// is there. The question is answered and the death dealt with meanwhile.
 #[tractor::test]
 async fn blocked_root_reaps_and_answers() -> tractor::Result<()> {
-    let mut reaped = false;
+    let (mut reaped, mut answered) = (false, false);
     let ended = open_nursery(async |nursery| {
         let mortal = nursery.start_actor("mortal").await?;
+        let caller = nursery.start_actor("caller").await?;
+        let mark = dir_of_tree().expect("it is there").join("answered");
+        let path = mark.to_str().expect("it is text").to_owned();
+        let mut call = pin!(caller.run(ask_and_kill(path, mortal.pid())));
+        assert!(futures::poll!(&mut call).is_pending());
         let process = hold(mortal.pid());
-        process.signal(Signal::Kill).expect("it is ours");
         async_std::task::spawn(async { crate::calls::block_thread(400) });
         crate::calls::block_thread(400);
         // Nobody has awaited anything since; it is not even a zombie any more.
         reaped = process.state().is_none();
+        answered = fs::remove_file(mark).is_ok();
         std::future::pending::<tractor::Result<()>>().await
     })
     .await;
     assert!(reaped, "the child waited for the root's user code");
+    assert!(answered, "the caller waited for the root's user code");
     assert_eq!(ended.expect_err("it was killed").signal(), Some(9));
     assert_alone();
+    Ok(())
+}
+
+/// Asks the root's registrar when the root is blocked, leaves a file when it has its answer, and
+/// kills its sibling.
+#[tractor::rpc]
+async fn ask_and_kill(path: String, sibling: u32) -> tractor::Result<()> {
+    async_std::task::sleep(ms(50)).await;
+    assert!(find_actor("nobody").await?.is_none());
+    fs::write(path, "").expect("it can be written");
+    kill(&hold(sibling));
     Ok(())
 }
 
