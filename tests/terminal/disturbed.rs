@@ -23,6 +23,19 @@ fn ctrl_c_prompts_again_and_changes_nothing() {
     assert_eq!(screen.end().code(), Some(1));
 }
 
+/// A key that comes in the same moment is not lost.
+#[test]
+fn what_is_typed_right_behind_ctrl_c_counts() {
+    let mut screen = Screen::of("root_actor_breakpoint").without_history();
+    screen.prompt();
+    for _ in 0..20 {
+        screen.keys("half a line\u{3}answer\r");
+        screen.prompt_after(&["answer = 42"]);
+    }
+    screen.line("c");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
 #[test]
 fn a_signal_to_the_root_is_for_the_prompt_as_well() {
     let mut screen = Screen::of("root_actor_breakpoint");

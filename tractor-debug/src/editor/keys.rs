@@ -1,8 +1,9 @@
-//! [`Keys`]: Ctrl-\ and Ctrl-Z, which come as signals unless a line is edited.
+//! [`Keys`]: Ctrl-C, Ctrl-\ and Ctrl-Z, which come as signals unless a line is edited.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, Signal as Own, raise};
 use rustix::process::{self as sys, Pid};
@@ -19,6 +20,7 @@ pub(super) struct Keys {
     root: Pid,
     terminal: Arc<File>,
     found: Termios,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Keys {
@@ -28,13 +30,24 @@ impl Keys {
             root,
             terminal,
             found,
+            interrupted: Arc::default(),
         }
     }
 
+    /// Set by Ctrl-C, which ends the line. Whoever takes that line clears it.
+    pub(super) fn interrupted(&self) -> Arc<AtomicBool> {
+        self.interrupted.clone()
+    }
+
     /// What each key does.
-    pub(super) fn handlers(self) -> [(KeyEvent, EventHandler); 2] {
+    pub(super) fn handlers(self) -> [(KeyEvent, EventHandler); 3] {
         let quit = Quit { root: self.root };
+        let interrupt = Interrupt(self.interrupted());
         [
+            (
+                KeyEvent::ctrl('C'),
+                EventHandler::Conditional(Box::new(interrupt)),
+            ),
             (
                 KeyEvent::ctrl('\\'),
                 EventHandler::Conditional(Box::new(quit)),
@@ -73,6 +86,16 @@ impl ConditionalEventHandler for Keys {
         // If the terminal is gone, the next key is the end of input.
         let _ = self.stop();
         Some(Cmd::Repaint)
+    }
+}
+
+/// Ctrl-C, for which the library would drop what was typed behind it and had come with it.
+struct Interrupt(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Interrupt {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::SeqCst);
+        Some(Cmd::AcceptLine)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io, iter};
 
 use rustyline::completion::Completer;
@@ -23,6 +24,8 @@ pub(super) struct Reader {
     history: Option<History>,
     asides: Arc<Asides>,
     is_edited: bool,
+    /// Whether Ctrl-C has ended the line.
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Reader {
@@ -44,6 +47,7 @@ impl Reader {
             asides: asides.clone(),
             words: Vec::new(),
         }));
+        let interrupted = keys.interrupted();
         for (key, handler) in keys.handlers() {
             editor.bind_sequence(key, handler);
         }
@@ -52,6 +56,7 @@ impl Reader {
             history: None,
             asides,
             is_edited: false,
+            interrupted,
         };
         if let Some(path) = history {
             match History::open(&path) {
@@ -86,6 +91,10 @@ impl Reader {
             self.asides.begin_read(prompt, self.is_edited);
             let typed = self.editor.readline(prompt);
             self.asides.end_read();
+            let typed = match self.interrupted.swap(false, Ordering::SeqCst) {
+                true => Err(ReadlineError::Interrupted),
+                false => typed,
+            };
             match typed {
                 Ok(line) if line.len() > LINE_BYTES_MAX => {
                     let text = format!("a line of {} bytes is too long", line.len());
