@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use tractor::{TaskState, current_actor};
+use tractor::{TaskState, current_actor, open_nursery};
 use tractor_core::process::{Process, Signal};
 
 /// Who runs it.
@@ -75,4 +75,14 @@ pub(crate) fn signal_self(signal: Signal) {
 pub(crate) async fn die() -> u32 {
     signal_self(Signal::Kill);
     pending().await
+}
+
+/// Starts an actor in a nursery of its own, with a plan of what goes wrong there.
+#[tractor::rpc]
+pub(crate) async fn start_with(plan: String) -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let start = nursery.start_actor("started").env("TRACTOR_FAULTS", &plan);
+        start.await.map(drop)
+    })
+    .await
 }

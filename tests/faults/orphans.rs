@@ -3,17 +3,8 @@
 use tractor::{current_actor, open_nursery};
 use tractor_core::process::census::marked_processes;
 
+use crate::calls::start_with;
 use crate::tree::{PROMPT, assert_alone, eventually, exited, hold, kill};
-
-/// Starts an actor in a nursery of its own, with a plan of what goes wrong there.
-#[tractor::rpc]
-async fn start_with(plan: String) -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let start = nursery.start_actor("started").env("TRACTOR_FAULTS", &plan);
-        start.await.map(drop)
-    })
-    .await
-}
 
 /// The new process is stopped before it could ask the kernel to end with its parent. It is killed
 /// by the root, and the nursery returns.

@@ -23,12 +23,7 @@ pub(crate) fn pid_of(screen: &mut Screen, actor: &str) -> u32 {
 /// Asks who waits, until nobody does.
 #[track_caller]
 fn until_nobody_waits(screen: &mut Screen) {
-    loop {
-        screen.line("queue");
-        if !screen.prompt_after(&["has it:"]).contains("waits:") {
-            return;
-        }
-    }
+    while !screen.waiting().is_empty() {}
 }
 
 /// Who waits, in their turns, when there are so many.
@@ -37,11 +32,7 @@ fn waiting(screen: &mut Screen, count: usize) -> Vec<String> {
     let begin = Instant::now();
     loop {
         assert!(begin.elapsed() < PATIENCE, "so many do not wait");
-        screen.line("queue");
-        let queue = screen.prompt_after(&["has it:"]);
-        let names = queue.split(" waits: '").skip(1);
-        let names = names.filter_map(|rest| rest.split('\'').next());
-        let names: Vec<_> = names.map(str::to_owned).collect();
+        let names = screen.waiting();
         if names.len() >= count {
             return names;
         }

@@ -291,15 +291,21 @@ impl Screen {
     pub(crate) fn until_waiting(&mut self, actor: &str) {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            self.line("queue");
-            let queue = self.prompt_after(&["has it:"]);
-            let mut waiting = queue.split("waits: ").skip(1);
-            let named = format!("'{actor}'");
-            if waiting.any(|line| line.trim_start().starts_with(&named)) {
+            if self.waiting().iter().any(|waiting| waiting == actor) {
                 return;
             }
         }
         panic!("{actor} does not wait:\n{}", self.seen);
+    }
+
+    /// Asks at the prompt who waits, and gives their names in the order of their turns.
+    #[track_caller]
+    pub(crate) fn waiting(&mut self) -> Vec<String> {
+        self.line("queue");
+        let queue = self.prompt_after(&["has it:"]);
+        let lines = queue.split(" waits: '").skip(1);
+        let names = lines.filter_map(|line| line.split('\'').next());
+        names.map(str::to_owned).collect()
     }
 
     /// Types a line.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tractor::{Options, current_actor, open_nursery};
 use tractor_core::process::{Process, Signal, census};
 
+use crate::calls::start_with;
 use crate::say;
 
 /// Kills the only child while one below it starts another, which is stopped before its first act,
@@ -41,17 +42,7 @@ async fn have_one_started() -> tractor::Result<()> {
         // It does not come to telling of it.
         let lower = lower.env("TRACTOR_FAULTS", "start.launched=delay:60s");
         let lower = lower.await?;
-        lower.run(start_one_that_is_stopped()).await
-    })
-    .await
-}
-
-#[tractor::rpc]
-async fn start_one_that_is_stopped() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let start = nursery.start_actor("started");
-        let start = start.env("TRACTOR_FAULTS", "boot.detected=stop");
-        start.await.map(drop)
+        lower.run(start_with("boot.detected=stop".into())).await
     })
     .await
 }

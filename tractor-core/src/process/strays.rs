@@ -70,7 +70,7 @@ fn look(pid: u32, us: u32, tree: &str) -> Look {
     let Some(stat) = os::Stat::of(pid).filter(|stat| stat.ppid == us) else {
         return Look::Other;
     };
-    let stray = Stray {
+    let stray = || Stray {
         pid,
         is_actor: [UNNAMED, spawner::THREAD].contains(&&*stat.name) || is_marked(pid),
     };
@@ -83,12 +83,12 @@ fn look(pid: u32, us: u32, tree: &str) -> Look {
     } else {
         let environment = census::environment(pid);
         if environment.is_empty() {
-            return Look::Unclear(stray);
+            return Look::Unclear(stray());
         }
         is_of_another(&environment, us, tree)
     };
     if is_stray {
-        Look::Stray(stray)
+        Look::Stray(stray())
     } else {
         Look::Other
     }

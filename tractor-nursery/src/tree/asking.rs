@@ -38,12 +38,13 @@ impl Tree {
     ) {
         self.reap_orphans();
         let below = self.lock().below.below(aid);
-        if below.is_empty() && in_order {
-            return done();
-        }
         if below.is_empty() {
-            // In the root: others do not know of any.
-            return self.strays.when_no_actor(done);
+            return if in_order {
+                done();
+            } else {
+                // In the root: others do not know of any.
+                self.strays.when_no_actor(done);
+            };
         }
         let request = Request::AwaitGone(below.clone());
         let request = codec::encode(&request).expect("names always encode");
