@@ -55,6 +55,19 @@ pub(crate) async fn tasks_running() -> Result<usize, tractor::Error> {
     Ok(current_actor()?.statistics().tasks.len() - 1)
 }
 
+/// Links that were broken here, and frames that were ignored.
+pub(crate) fn strange_here() -> (u64, u64) {
+    let actor = current_actor().expect("it is one");
+    let statistics = actor.statistics();
+    (statistics.links_broken, statistics.frames_ignored)
+}
+
+/// The same of another actor.
+#[tractor::rpc]
+pub(crate) async fn strangeness() -> (u64, u64) {
+    strange_here()
+}
+
 /// How many calls have begun here and are not over, this one not counted. Another may be cancelled
 /// before it has done anything.
 #[tractor::rpc]

@@ -16,7 +16,7 @@ use tractor_ipc::limits::HANDSHAKE_MS_MAX;
 use tractor_ipc::{Kind, TreeSecret, frame};
 
 use crate::birth::{assert_no_child, cancelled_while_booting};
-use crate::calls::{idle, pid, tasks_running};
+use crate::calls::{idle, pid, strangeness, tasks_running};
 use crate::raw::{address, answers_a_ping, as_peer, closed, local, peer, raw, write};
 use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, ms, within};
 
@@ -350,6 +350,7 @@ async fn reset_inside_a_frame_ends_its_link_only() -> tractor::Result<()> {
             .await;
         }
         answers_a_ping(other).await;
+        assert_eq!(worker.run(strangeness()).await?, (5, 0));
         assert_eq!(worker.run(tasks_running()).await?, 0);
         worker.cancel_actor().await
     })

@@ -9,7 +9,7 @@ use tractor_ipc::handshake::{Handshake, HandshakeError, Local, PROTOCOL_VERSION,
 use tractor_ipc::limits::{FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, HANDSHAKE_MS_MAX};
 use tractor_ipc::{BuildId, Channel, ChannelError, CloseReason, Kind, TreeId, TreeSecret, frame};
 
-use crate::calls::{echo, pid};
+use crate::calls::{echo, pid, strangeness};
 use crate::raw::{
     Fake, address, answers_a_ping, as_peer, blocking, closed, local, next, peer, raw, write,
 };
@@ -96,6 +96,13 @@ async fn truncated_frame_ends_its_link_only() -> tractor::Result<()> {
             let kinds: Vec<_> = said.iter().map(|frame| (frame.kind, frame.id)).collect();
             assert_eq!(kinds, [(Kind::Pong, 5)], "cut off after {length} bytes");
         }
+        let counted = || async { worker.run(strangeness()).await };
+        assert_eq!(counted().await?, (6, 0), "each of them is counted");
+        // An end between frames is none of these.
+        let orderly = answers_a_ping(peer(&address(worker)).await).await;
+        orderly.socket().shutdown_write().expect("it is open");
+        assert!(closed(orderly, PROMPT).await.is_empty());
+        assert_eq!(counted().await?, (6, 0));
         Ok(())
     })
     .await

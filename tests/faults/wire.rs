@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tractor::{Ending, Refusal, open_nursery};
 use tractor_ipc::{Channel, Kind, OwnedFrame};
 
-use crate::calls::{echo, idle, pid};
+use crate::calls::{echo, idle, pid, strange_here, strangeness};
 use crate::raw::{Fake, START_HEADER_BYTES, address, answers_a_ping, closed, next, peer, start_of};
 use crate::tree::{PROMPT, assert_alone, eventually};
 
@@ -104,6 +104,44 @@ async fn unknown_function_fails_its_call_only() -> tractor::Result<()> {
     Ok(())
 }
 
+/// Fault 28, from the caller's side: who refuses knows the function by a number only. The error
+/// names the function that was called, its module, its signature and the actor.
+#[tractor::test]
+async fn refused_call_names_the_function_that_was_called() -> tractor::Result<()> {
+    let fake = Fake::new("other");
+    let aid = fake.contact().aid;
+    let (portal, mut channel) = fake.connected().await;
+    let refusals = [
+        (Refusal::UnknownExport, "no such function"),
+        (
+            Refusal::OtherSignature {
+                ours: "number 3".to_owned(),
+                theirs: "fn other()".to_owned(),
+            },
+            "the caller's is `async fn echo",
+        ),
+    ];
+    for (refusal, why) in refusals {
+        let error = tractor::Error::new(aid.clone(), Ending::Refused(refusal));
+        let refusing = async {
+            let (mut channel, start) = next(channel).await;
+            channel
+                .send(Kind::Fail, start.id, &error.encode())
+                .expect("it is open");
+            channel
+        };
+        let (answer, same) = futures::join!(portal.run(echo(vec![1])), refusing);
+        let text = answer.expect_err("it is refused").to_string();
+        for part in ["actor 'other'", "faults::calls::echo", why] {
+            assert!(text.contains(part), "{text}");
+        }
+        channel = same;
+    }
+    answers_a_ping(channel).await;
+    assert_alone();
+    Ok(())
+}
+
 /// A peer sends what only a parent or a child may, or what only a handshake may. Its link ends,
 /// and nothing else.
 #[tractor::test]
@@ -157,6 +195,8 @@ async fn number_in_use_is_not_obeyed_and_unknown_ones_are_dropped() -> tractor::
         }
         // A ping behind them is answered first of all: there is no answer under that number.
         let mut channel = answers_a_ping(channel).await;
+        // The second start, and four answers: that a cancel meets nothing is normal.
+        assert_eq!(worker.run(strangeness()).await?, (0, 5));
         channel.send(Kind::Cancel, 7, &[]).expect("it is open");
         let (mut channel, frame) = next(channel).await;
         assert_eq!((frame.kind, frame.id), (Kind::Fail, 7));
@@ -183,6 +223,7 @@ async fn number_in_use_is_not_obeyed_and_unknown_ones_are_dropped() -> tractor::
 #[tractor::test]
 async fn unasked_answers_complete_no_call() -> tractor::Result<()> {
     let (portal, channel) = Fake::new("chatterbox").connected().await;
+    let before = strange_here();
     let (first, second) = (portal.run(echo(vec![1])), portal.run(echo(vec![2])));
     let answering = async {
         let (channel, one) = next(channel).await;
@@ -201,6 +242,8 @@ async fn unasked_answers_complete_no_call() -> tractor::Result<()> {
     let (one, two, channel) = futures::join!(first, second, answering);
     assert_eq!((one?, two?), (vec![1], vec![2]));
     answers_a_ping(channel).await;
+    // The number that nothing has; the second answers may be late ones, for all that is known.
+    assert_eq!(strange_here(), (before.0, before.1 + 1));
     assert_alone();
     Ok(())
 }
@@ -238,6 +281,7 @@ async fn answer_after_the_cancel_is_dropped() -> tractor::Result<()> {
     }
     let links = tractor::current_actor()?.statistics().links;
     assert!(links.iter().all(|link| link.calls == 0), "{links:?}");
+    assert_eq!(strange_here(), (0, 0), "a late answer is normal");
     assert_alone();
     Ok(())
 }

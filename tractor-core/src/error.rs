@@ -163,6 +163,24 @@ impl Error {
         }
     }
 
+    /// The same, as the answer of `callee` to a call of `export`: who refuses a function that it
+    /// knows by a number, or by another signature, cannot say what the caller means by it.
+    pub(crate) fn of_call_to(self, callee: &ActorId, export: &'static Export) -> Self {
+        if self.origin() != callee || !self.relay_path().is_empty() {
+            return self;
+        }
+        match self.ending() {
+            Ending::Refused(Refusal::UnknownExport) => self.in_call(export.path()),
+            Ending::Refused(Refusal::OtherSignature { .. }) => self.edit(|report| {
+                if let Ending::Refused(Refusal::OtherSignature { ours, .. }) = &mut report.ending {
+                    export.signature.clone_into(ours);
+                }
+                report.call = Some(export.path());
+            }),
+            _ => self,
+        }
+    }
+
     /// The calls that were lost with the actor, if it died.
     pub fn calls_in_flight(&self) -> &[String] {
         &self.0.report.calls_in_flight

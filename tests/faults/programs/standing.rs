@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tractor::{Options, find_actor, open_nursery, query_actor};
+use tractor::{Options, find_actor, get_root, open_nursery, query_actor};
 
 use crate::calls::{block, block_thread, idle, pid};
 use crate::say;
@@ -175,4 +175,24 @@ async fn find_same() -> tractor::Result<Vec<u32>> {
     let all = query_actor("same").await?;
     assert_eq!(found.run(pid()).await?, found.pid());
     Ok(all.iter().map(|contact| contact.pid).collect())
+}
+
+/// A child has the root block a thread for seven seconds.
+pub(crate) fn stalls() -> tractor::Result<()> {
+    tractor::run(Options::default(), async || {
+        open_nursery(async |nursery| {
+            let caller = nursery.start_actor("caller").await?;
+            caller.run(block_root()).await?;
+            // The end of it is told by a look that comes within a second.
+            async_std::task::sleep(Duration::from_secs(2)).await;
+            say("the root is free");
+            caller.cancel_actor().await
+        })
+        .await
+    })
+}
+
+#[tractor::rpc]
+async fn block_root() -> tractor::Result<()> {
+    get_root().await?.run(block(7_000)).await
 }
