@@ -1,6 +1,7 @@
 //! Functions that the actors of scenarios and faults run.
 
 use std::future::pending;
+use std::io;
 use std::time::Duration;
 
 use tractor::{TaskState, current_actor, open_nursery};
@@ -88,6 +89,21 @@ pub(crate) fn signal_self(signal: Signal) {
 pub(crate) async fn die() -> u32 {
     signal_self(Signal::Kill);
     pending().await
+}
+
+/// Gives this actor another user, for all threads.
+#[tractor::rpc]
+pub(crate) async fn change_user(uid: u32) -> Result<(), io::Error> {
+    // SAFETY: the function takes three numbers and touches no memory of ours; that of the C
+    // library changes all threads, which the system call itself would not.
+    match unsafe { setresuid(uid, uid, uid) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+unsafe extern "C" {
+    fn setresuid(real: u32, effective: u32, saved: u32) -> i32;
 }
 
 /// Starts an actor in a nursery of its own, with a plan of what goes wrong there.

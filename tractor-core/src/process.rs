@@ -32,6 +32,9 @@ mod strays;
 // The first acts of a child.
 mod boot;
 
+// The signal that ties us to our parent, kept.
+pub(crate) mod parent_death;
+
 // Which build this process runs.
 mod image;
 

@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "tidies" => standing::tidies()?,
         "waits" => standing::waits()?,
         "dumps" => standing::dumps()?,
+        "changes" => standing::changes()?,
         "stalls" => standing::stalls()?,
         "looks" => standing::looks()?,
         "nowhere" => lacking::nowhere(&args)?,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tractor::{Options, find_actor, get_root, open_nursery, query_actor};
 
-use crate::calls::{block, block_thread, idle, pid};
+use crate::calls::{block, block_thread, change_user, idle, pid};
 use crate::say;
 
 /// Three levels, a leaf of each branch with its thread asleep. Says who is there, then waits.
@@ -195,4 +195,23 @@ pub(crate) fn stalls() -> tractor::Result<()> {
 #[tractor::rpc]
 async fn block_root() -> tractor::Result<()> {
     get_root().await?.run(block(7_000)).await
+}
+
+/// A child changes its user, and stands. Says its pid when its runtime has had something to do
+/// since.
+pub(crate) fn changes() -> tractor::Result<()> {
+    tractor::run(Options::default(), async || {
+        open_nursery(async |nursery| {
+            let changed = nursery.start_actor("changed").await?;
+            // Which thread leads changes with the first calls.
+            for _ in 0..3 {
+                changed.run(pid()).await?;
+            }
+            changed.run(change_user(65_534)).await?;
+            let pid = changed.run(pid()).await?;
+            say(&format!("nobody now: {pid}"));
+            std::future::pending().await
+        })
+        .await
+    })
 }

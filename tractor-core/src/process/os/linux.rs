@@ -84,6 +84,35 @@ pub(in crate::process) fn arm_parent_death() -> io::Result<()> {
     ))?)
 }
 
+/// Whether it still would, for all that this thread has asked.
+pub(in crate::process) fn has_parent_death() -> bool {
+    !matches!(sys::parent_process_death_signal(), Ok(None))
+}
+
+/// Whose rights a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::process) struct User {
+    pub(in crate::process) real: u32,
+    pub(in crate::process) effective: u32,
+    /// The effective group.
+    pub(in crate::process) group: u32,
+}
+
+impl User {
+    pub(in crate::process) fn is_root(self) -> bool {
+        self.effective == 0
+    }
+}
+
+/// Whose rights this process has.
+pub(in crate::process) fn user() -> User {
+    User {
+        real: sys::getuid().as_raw(),
+        effective: sys::geteuid().as_raw(),
+        group: sys::getegid().as_raw(),
+    }
+}
+
 /// Whether this is the thread that cannot end before the process.
 pub(in crate::process) fn is_main_thread() -> bool {
     rustix::thread::gettid() == sys::getpid()
