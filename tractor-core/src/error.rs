@@ -15,6 +15,7 @@ use tractor_ipc::{ActorId, codec};
 
 use crate::ending::{Ending, Refusal, UserError};
 use crate::exports::{BoxedError, Export};
+use crate::process::OutOfMemory;
 
 /// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
 /// and which actors passed the news on.
@@ -73,6 +74,7 @@ impl Error {
                 call: None,
                 calls_in_flight: Vec::new(),
                 ending,
+                out_of_memory: None,
             }),
         }
     }
@@ -189,6 +191,22 @@ impl Error {
     /// The same, with the calls that were lost with the actor.
     pub fn with_calls_in_flight(self, paths: Vec<String>) -> Self {
         self.edit(|report| report.calls_in_flight = paths)
+    }
+
+    /// What the control group of an actor that died of SIGKILL says of kills for memory. `None` if
+    /// it died otherwise, or of somebody's signal, and where nobody counts: in the topmost group, or
+    /// without a controller of memory.
+    pub fn out_of_memory(&self) -> Option<OutOfMemory> {
+        self.0.report.out_of_memory
+    }
+
+    /// The same, with what the actor's control group says.
+    #[doc(hidden)]
+    pub fn with_out_of_memory(self, out_of_memory: Option<OutOfMemory>) -> Self {
+        match out_of_memory {
+            Some(_) => self.edit(|report| report.out_of_memory = out_of_memory),
+            None => self,
+        }
     }
 
     /// What happened.
@@ -372,6 +390,7 @@ struct Report {
     call: Option<String>,
     calls_in_flight: Vec<String>,
     ending: Ending,
+    out_of_memory: Option<OutOfMemory>,
 }
 
 #[cfg(test)]

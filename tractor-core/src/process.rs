@@ -26,6 +26,9 @@ mod pidfd;
 // How a process ended, and whom a subreaper inherits.
 mod reap;
 
+// Who was killed for its memory.
+mod oom;
+
 // Whom a subreaper inherits and was not told of.
 mod strays;
 
@@ -57,6 +60,7 @@ mod tests;
 pub use boot::{Boot, detect, set_process_name};
 pub use exit::at_exit;
 pub use image::build_id;
+pub use oom::{OutOfMemory, out_of_memory};
 pub use pidfd::{Process, Signal};
 pub use reap::{Adoption, ExitStatus, become_subreaper};
 pub use spawn::{
