@@ -19,6 +19,7 @@ use rustix::net::{
 
 use crate::addr::Address;
 use crate::limits::{CONNECT_MS_MAX, LISTEN_BACKLOG};
+use crate::os::Credentials;
 
 /// One end of a connection. Dropping it closes it.
 ///
@@ -168,14 +169,14 @@ impl Socket {
     ///
     /// Of a pair both ends were made by the process that called [`pair`](Self::pair).
     pub fn peer_uid(&self) -> Option<u32> {
-        unix::peer(&self.fd).map(|peer| peer.uid.as_raw())
+        unix::peer(&self.fd).map(|peer| peer.uid)
     }
 
     /// The process that made the other end, `None` for TCP.
     ///
     /// Of a pair both ends were made by the process that called [`pair`](Self::pair).
     pub fn peer_pid(&self) -> Option<i32> {
-        unix::peer(&self.fd).map(|peer| peer.pid.as_raw_pid())
+        unix::peer(&self.fd).map(|peer| peer.pid)
     }
 }
 
@@ -302,6 +303,12 @@ pub enum AcceptError {
     /// The system refused.
     #[error("accept a connection")]
     Io(#[from] io::Error),
+}
+
+/// Who made the other end of a descriptor that is not ours to take over; `None` if it is no
+/// connected Unix socket.
+pub fn peer_of(fd: impl AsFd) -> Option<Credentials> {
+    unix::peer(fd)
 }
 
 /// Connects a blocking socket, for a bounded time.

@@ -6,10 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::Mode;
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, UCred, sockopt};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use super::invalid_input;
 use crate::limits::SOCKET_PATH_BYTES_MAX;
+use crate::os::{self, Credentials};
 
 /// The kernel's form of a path.
 pub(super) fn address(path: &Path) -> io::Result<SocketAddrUnix> {
@@ -53,10 +54,10 @@ pub(super) fn bind(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Who made the other end; `None` if this is no Unix socket.
-pub(super) fn peer(fd: impl AsFd) -> Option<UCred> {
+pub(super) fn peer(fd: impl AsFd) -> Option<Credentials> {
     // Other families answer the second question too, with a process number that is none.
     if sockopt::socket_domain(&fd).ok()? != AddressFamily::UNIX {
         return None;
     }
-    sockopt::socket_peercred(&fd).ok()
+    os::credentials(&fd)
 }
