@@ -9,6 +9,7 @@
 //! | `Held` | a process by a descriptor that becomes readable when it has exited: opened by number, signalled and waited for without ever meeting another process of that number |
 //! | `arm_parent_death` | SIGKILL to us at our parent's death, however it dies, as long as the calling thread lives |
 //! | `is_main_thread` | whether the calling thread cannot end before the process |
+//! | `stdin_peer` | which process made descriptor 0, if it is a connected Unix stream socket |
 //! | `become_subreaper` | orphans of ours become our children |
 //! | `main_thread_children` | which those are, among children that the main thread has started |
 //! | `Stat::{of, read}` | what the system shows of a process |

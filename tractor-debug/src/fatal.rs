@@ -10,7 +10,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use signal_hook::consts::{SIGBUS, SIGSEGV};
 
 use crate::os;
@@ -46,10 +45,15 @@ impl FatalPipe {
     ///
     /// # Errors
     ///
-    /// Those of `pipe2(2)`: no descriptor is left.
+    /// Those of `pipe(2)`: no descriptor is left.
     pub fn make() -> io::Result<Self> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        Ok(Self { reader, writer })
+        let (reader, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        Ok(Self {
+            reader: reader.into(),
+            writer: writer.into(),
+        })
     }
 
     /// By which number a child finds it, among the descriptors of this process.

@@ -1,11 +1,15 @@
 //! What only one system has, in one shape.
 //!
-//! There is one system: another needs a file beside `linux` with the same functions, and a line
-//! here.
+//! There is one system: another needs a file beside `linux` with the same names, and a line here.
+//! It has to give:
 //!
-//! | what it gives | meaning |
+//! | name | meaning |
 //! |---|---|
-//! | `credentials(fd)` | who made the other end of a connected Unix socket |
+//! | `socket`, `pair` | blocking stream sockets that no program inherits which another thread starts just then |
+//! | `accept` | the next connection, non-blocking and inherited by nobody |
+//! | `WITHOUT_SIGNAL` | how to send so that no SIGPIPE comes |
+//! | `family` | of which family a socket is |
+//! | `credentials` | who made the other end of a connected Unix socket |
 //! | `SOCKET_PATH_BYTES_MAX` | how long the path of a Unix socket may be |
 
 #[cfg(target_os = "linux")]

@@ -12,14 +12,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
-use rustix::net::{
-    self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags,
-    SocketType, sockopt,
-};
+use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, Shutdown, sockopt};
 
 use crate::addr::Address;
 use crate::limits::{CONNECT_MS_MAX, LISTEN_BACKLOG};
-use crate::os::Credentials;
+use crate::os::{self, Credentials};
 
 /// One end of a connection. Dropping it closes it.
 ///
@@ -51,12 +48,7 @@ impl Socket {
     ///
     /// Those of `socketpair(2)`: too many open files.
     pub fn pair() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (ours, theirs) = os::pair()?;
         Ok((Self::from_owned_fd(ours)?, theirs))
     }
 
@@ -135,11 +127,11 @@ impl Socket {
     pub fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             let result = match slices {
-                [only] => net::send(&self.fd, only, SendFlags::NOSIGNAL),
+                [only] => net::send(&self.fd, only, os::WITHOUT_SIGNAL),
                 _ => {
                     let slices = &slices[..slices.len().min(1024)];
                     let mut nothing = SendAncillaryBuffer::default();
-                    net::sendmsg(&self.fd, slices, &mut nothing, SendFlags::NOSIGNAL)
+                    net::sendmsg(&self.fd, slices, &mut nothing, os::WITHOUT_SIGNAL)
                 }
             };
             match result {
@@ -161,7 +153,7 @@ impl Socket {
 
     /// Whether it is a TCP connection: what the peer sent last may arrive when it has ended.
     pub fn is_tcp(&self) -> bool {
-        let domain = sockopt::socket_domain(&self.fd);
+        let domain = os::family(&self.fd);
         domain.is_ok_and(|domain| domain != AddressFamily::UNIX)
     }
 
@@ -245,7 +237,7 @@ impl Listener {
     /// [`AcceptError::Io`] if none can be accepted now, most likely for too many open files.
     pub fn accept(&self) -> Result<Option<Socket>, AcceptError> {
         let fd = loop {
-            match net::accept_with(&self.fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            match os::accept(&self.fd) {
                 Ok(fd) => break fd,
                 Err(Errno::AGAIN) => return Ok(None),
                 // One that went away while it waited is no reason to stop.

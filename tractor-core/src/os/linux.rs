@@ -15,7 +15,7 @@ mod signals;
 pub(crate) use poller::Poller;
 pub(crate) use process::{
     Held, NAME_BYTES_MAX, TIOCNOTTY, arm_parent_death, become_subreaper, is_main_thread,
-    set_main_thread_name,
+    set_main_thread_name, stdin_peer,
 };
 pub(crate) use procfs::{
     UNNAMED, environment, is_caught, is_ignored, main_thread_children, open_fds, own_program, pids,

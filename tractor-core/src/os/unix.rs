@@ -11,7 +11,6 @@ use nix::sys::signal::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::process::{self as sys, Pid};
 use rustix::stdio;
 
@@ -77,16 +76,6 @@ pub(crate) fn stop() -> io::Result<()> {
 /// Whether the process is in our process group.
 pub(crate) fn is_of_our_group(stat: &Stat) -> bool {
     i32::try_from(stat.group) == Ok(sys::getpgrp().as_raw_nonzero().get())
-}
-
-/// Who made descriptor 0, if it is a connected Unix stream socket.
-pub(crate) fn stdin_peer() -> Option<u32> {
-    let stdin = stdio::stdin();
-    let is_link = sockopt::socket_domain(stdin).ok()? == AddressFamily::UNIX
-        && sockopt::socket_type(stdin).ok()? == SocketType::STREAM
-        && !sockopt::socket_acceptconn(stdin).ok()?;
-    let peer = is_link.then(|| tractor_ipc::peer_of(stdin))??;
-    u32::try_from(peer.pid).ok()
 }
 
 /// Whether the other end of descriptor 0 is closed.

@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::process::{self as sys, PidfdFlags, WaitId, WaitIdOptions};
+use rustix::stdio;
 
 use crate::os::Zombie;
 use crate::os::unix::{raw_pid, raw_signal};
@@ -65,6 +67,16 @@ pub(crate) fn is_main_thread() -> bool {
 /// Makes us the parent of our orphaned descendants.
 pub(crate) fn become_subreaper() -> io::Result<()> {
     Ok(sys::set_child_subreaper(Some(sys::getpid()))?)
+}
+
+/// Who made descriptor 0, if it is a connected Unix stream socket.
+pub(crate) fn stdin_peer() -> Option<u32> {
+    let stdin = stdio::stdin();
+    let is_link = sockopt::socket_domain(stdin).ok()? == AddressFamily::UNIX
+        && sockopt::socket_type(stdin).ok()? == SocketType::STREAM
+        && !sockopt::socket_acceptconn(stdin).ok()?;
+    let peer = is_link.then(|| tractor_ipc::peer_of(stdin))??;
+    u32::try_from(peer.pid).ok()
 }
 
 /// Sets the name that is shown for the whole process, whichever thread calls.
