@@ -22,12 +22,12 @@
 //! | `MARK`, `signal_name` | a signal that nobody sends, and names of the others |
 //! | `TIOCNOTTY` | the number of the request that gives the controlling terminal up |
 //!
-//! What all systems of the family share, and had to be unsafe, is in `unix`.
+//! What all systems of the family share of this is in `unix`, with the crate's only `unsafe`.
 
 #[cfg(target_os = "linux")]
 mod linux;
 
-// What they share; the crate's only `unsafe`.
+// What they share.
 #[expect(unsafe_code, reason = "one ioctl and one function that no crate wraps")]
 mod unix;
 
