@@ -51,7 +51,7 @@ mod os;
 #[cfg(test)]
 mod tests;
 
-pub use boot::{Boot, detect, set_process_name};
+pub use boot::{Boot, detect, lend_stdin, set_process_name};
 pub use exit::at_exit;
 pub use image::build_id;
 pub use pidfd::{Process, Signal};

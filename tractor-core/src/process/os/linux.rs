@@ -3,7 +3,8 @@
 //! a signal.
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,10 @@ use nix::sys::signal::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketType, sockopt,
+};
 use rustix::process::{self as sys, Pid, PidfdFlags, WaitId, WaitIdOptions};
 use rustix::stdio;
 
@@ -181,6 +185,43 @@ pub(in crate::process) fn replace_stdin(new: impl AsFd) -> io::Result<OwnedFd> {
     let old = rustix::io::fcntl_dupfd_cloexec(stdio::stdin(), 3)?;
     stdio::dup2_stdin(new)?;
     Ok(old)
+}
+
+/// Puts a descriptor before whatever is written to a Unix stream next.
+pub(in crate::process) fn send_descriptor(
+    link: impl AsFd,
+    descriptor: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let descriptors = [descriptor];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = SendAncillaryBuffer::new(&mut space);
+    message.push(SendAncillaryMessage::ScmRights(&descriptors));
+    // A descriptor travels with a byte.
+    let byte = [IoSlice::new(&[0])];
+    rustix::net::sendmsg(link, &byte, &mut message, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Takes what [`send_descriptor`] put first, if there is something, close-on-exec. It waits for
+/// nothing, and leaves alone what no descriptor came with.
+pub(in crate::process) fn take_descriptor(link: impl AsFd) -> io::Result<Option<OwnedFd>> {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let mut slices = [IoSliceMut::new(&mut byte)];
+    match rustix::net::recvmsg(&link, &mut slices, &mut message, flags) {
+        Err(Errno::AGAIN) => return Ok(None),
+        seen => seen?,
+    };
+    let descriptor = message.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    if descriptor.is_some() {
+        rustix::net::recv(&link, &mut byte[..], RecvFlags::DONTWAIT)?;
+    }
+    Ok(descriptor)
 }
 
 /// Gives the controlling terminal up, if there is one. The root keeps it.
