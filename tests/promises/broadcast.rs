@@ -1,4 +1,5 @@
-//! One stream for several tasks: each has every item, or is told what it missed.
+//! One stream for several tasks: each has every item, or is told what it missed. When some of them
+//! leave while others wait is in `tests/scenarios/broadcasts.rs`.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,7 +11,7 @@ use futures::future::{join_all, join3};
 use futures::{SinkExt, Stream, StreamExt, stream};
 use tractor::{Broadcast, Ending, Lag, Refusal, Subscription, open_nursery};
 
-use crate::witness::{NoteDrop, note, wait_for};
+use crate::witness::{note, wait_for};
 
 /// What a task gets to the end of its subscription.
 async fn all<T: Clone + Send + 'static>(items: Subscription<T>) -> Vec<T> {
@@ -62,37 +63,13 @@ async fn each_task_gets_every_item_of_a_stream_from_another_actor() -> tractor::
     .await
 }
 
-/// Counts for ever, and notes when nobody reads any more.
+/// Counts for ever.
 #[tractor::rpc]
-async fn count() -> impl Stream<Item = u64> {
-    let dropped = NoteDrop("dropped".to_owned());
-    stream::unfold((0, dropped), async |(n, dropped)| {
-        if n == 1_000 {
-            note("sent 1000");
-        }
+fn count() -> impl Stream<Item = u64> {
+    stream::unfold(0, async |n| {
         async_std::task::yield_now().await;
-        Some((n, (n + 1, dropped)))
+        Some((n, n + 1))
     })
-}
-
-#[tractor::test]
-async fn the_far_side_ends_when_the_last_subscription_and_handle_are_gone() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let actor = nursery.start_actor("counter").await?;
-        let numbers = actor.open_stream(count()).await?.broadcast(8);
-        let mut first = numbers.subscribe(Lag::Wait);
-        let mut second = numbers.subscribe(Lag::Wait);
-        assert_eq!(first.recv().await?, Some(0));
-        drop((numbers, first));
-        // Nobody waits for who has left.
-        for n in 0..100 {
-            assert_eq!(second.recv().await?, Some(n));
-        }
-        drop(second);
-        actor.run(wait_for("dropped")).await?;
-        actor.cancel_actor().await
-    })
-    .await
 }
 
 #[tractor::test]
@@ -204,42 +181,6 @@ async fn every_task_is_told_what_killed_the_sender() -> tractor::Result<()> {
     .await;
     let error = ended.expect_err("it was killed");
     assert!(error.group().is_empty(), "one death is told once: {error}");
-    Ok(())
-}
-
-/// T24: the end wakes all who wait, not the one that reads.
-#[tractor::test]
-async fn the_end_wakes_every_task_that_waits() -> tractor::Result<()> {
-    let (source, items) = mpsc::unbounded();
-    let numbers = Broadcast::<u64>::new(items, 4);
-    let mut waiting: Vec<_> = (0..8).map(|_| numbers.subscribe(Lag::Wait)).collect();
-    for items in &mut waiting {
-        finds_nothing(items).await;
-    }
-    let waiting = waiting
-        .into_iter()
-        .map(|items| async_std::task::spawn(all(items)));
-    let waiting: Vec<_> = waiting.collect();
-    source.unbounded_send(Ok(7)).expect("it is read");
-    drop(source);
-    for read in join_all(waiting).await {
-        assert_eq!(read, [7]);
-    }
-    Ok(())
-}
-
-/// T25: the task that reads for all is given up, and another reads on.
-#[tractor::test]
-async fn when_the_task_that_reads_is_cancelled_another_reads() -> tractor::Result<()> {
-    let (source, items) = mpsc::unbounded();
-    let numbers = Broadcast::<u64>::new(items, 4);
-    let mut reading = numbers.subscribe(Lag::Wait);
-    let mut other = numbers.subscribe(Lag::Wait);
-    finds_nothing(&mut reading).await;
-    let other = async_std::task::spawn(async move { other.recv().await });
-    drop(reading);
-    source.unbounded_send(Ok(7)).expect("it is read");
-    assert_eq!(other.await?, Some(7));
     Ok(())
 }
 

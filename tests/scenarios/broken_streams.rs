@@ -13,8 +13,8 @@ use tractor::{Context, Ending, Error, OpenContext, open_nursery, shield};
 
 use crate::chance::Chance;
 use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
+use crate::seeds::with_seeds;
 use crate::tree::{BOUNDED, assert_alone, hold, kill, within};
-use crate::with_seeds;
 
 /// What breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,8 +85,8 @@ async fn t45_broken_stream_tells_its_cause(
     #[case] breaks: Break,
     #[case] closed: bool,
 ) -> tractor::Result<()> {
-    let what = format!("{breaks:?}, closed before: {closed}");
-    with_seeds("T45", &what, |seed| broken(breaks, closed, seed)).await
+    let what = format!("T45 ({breaks:?}, closed before: {closed})");
+    with_seeds(&what, |seed| broken(breaks, closed, seed)).await
 }
 
 async fn broken(breaks: Break, closed: bool, seed: u64) -> tractor::Result<()> {

@@ -17,8 +17,8 @@ use tractor::{CancelScope, Context, Portal, open_nursery, shield};
 use self::side::{End, Item, Noted, Script, Seen, Step, play, recv, seen, what_was_seen};
 use crate::chance::{Chance, give_up_after};
 use crate::contexts::nothing_runs;
+use crate::seeds::{HANG, seeds};
 use crate::tree::{PROMPT, assert_alone, note, within};
-use crate::{HANG, seeds};
 
 /// Cases that are played if nobody says how many.
 const CASES: u64 = 30;
@@ -222,14 +222,14 @@ fn agree(told: Option<Result<(), String>>, near: &Seen, far: &Seen) {
 }
 
 #[tractor::test(timeout = 600)]
-async fn both_sides_see_the_same_whatever_happens() -> tractor::Result<()> {
+async fn f45_both_sides_see_the_same_whatever_happens() -> tractor::Result<()> {
     let first = seeds().next().expect("there is one at least");
     let cases = std::env::var("TRACTOR_CASES").ok();
     let cases = cases.map_or(CASES, |cases| cases.parse().expect("it is a number"));
     for seed in first..first + cases {
         let case = Case::new(seed);
         // Shown only if it fails, and the last one is the one that did.
-        note(&format!("seed {seed}: {case:?}"));
+        note(&format!("{case:?}, seed {seed}"));
         let begin = Instant::now();
         let ended = async_std::future::timeout(HANG, played(&case)).await;
         ended.unwrap_or_else(|_| panic!("it hangs with seed {seed}"))?;

@@ -7,9 +7,9 @@ use rstest::rstest;
 use tractor_core::process::Signal;
 
 use crate::chance::Chance;
+use crate::seeds::{hold_back, seeds};
 use crate::support::{Program, program, signal};
 use crate::tree::{PROMPT, note, within};
-use crate::{hold_back, seeds};
 
 #[rstest]
 #[case::open("nobody", "open")]

@@ -7,11 +7,10 @@ use std::time::Instant;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tractor_core::process::Signal;
 
-use crate::chance::Chance;
 use crate::screen::Screen;
+use crate::seeds::{each_seed, hold_back};
 use crate::support::{PATIENCE, program, scratch, signal};
-use crate::tree::{PROMPT, ms, note, within};
-use crate::{hold_back, seeds};
+use crate::tree::{PROMPT, ms, within};
 
 /// The prompt goes with the actor that has it, and the other has its turn.
 #[test]
@@ -66,13 +65,6 @@ fn d37_cancelled_waiter_ends_at_once() {
         assert!(!tree.another_waits(), "'{waiter}' still waits");
         tree.go_on_and_end();
     });
-}
-
-fn each_seed(id: &str, run: impl Fn(&mut Chance)) {
-    for seed in seeds() {
-        note(&format!("{id}, seed {seed}"));
-        run(&mut Chance::new(seed));
-    }
 }
 
 /// A root whose actors `ada` and `bob` pause, each once.

@@ -10,10 +10,10 @@ use tractor_core::process::census::{marked_processes, zombie_children};
 use tractor_core::process::{Process, Signal};
 
 use crate::chance::{Chance, give_up_after};
+use crate::seeds::{hold_back, seeds};
 use crate::support::{Program, program};
 use crate::tree::{BOUNDED, ms, note, within};
 use crate::wander::{FAR, wander};
-use crate::{hold_back, seeds};
 
 /// A walk that is cancelled in its middle.
 pub(crate) async fn f53_random_walk_ends(seed: u64) -> tractor::Result<()> {

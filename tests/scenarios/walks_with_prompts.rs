@@ -9,9 +9,9 @@ use tractor_core::process::{Process, Signal};
 
 use crate::chance::Chance;
 use crate::screen::Screen;
+use crate::seeds::{hold_back, seeds};
 use crate::support::{marked, program, scratch};
 use crate::tree::{BOUNDED, ms, note, within};
-use crate::{hold_back, seeds};
 
 #[test]
 fn f53_walk_with_prompts_ends() {

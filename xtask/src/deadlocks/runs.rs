@@ -18,6 +18,8 @@ use super::watch;
 
 /// How many random walks one process takes: they are short, and starting it is not.
 const WALKS: u64 = 10;
+/// The test targets that are such roots.
+const PROGRAMS: [&str; 2] = ["programs", "fault_programs"];
 /// The id of the random walks.
 const WALK_ID: &str = "F53";
 
@@ -105,8 +107,8 @@ fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 /// What is run.
 struct Built {
     scenarios: PathBuf,
-    /// The roots that some of them start.
-    programs: PathBuf,
+    /// The roots that some of them start, by the names of their test targets.
+    programs: Vec<(&'static str, PathBuf)>,
 }
 
 /// Builds the tests, and gives where they are.
@@ -115,7 +117,8 @@ fn build(root: &Path, is_optimized: bool) -> Result<Built> {
     let output = Command::new("cargo")
         .args(["test", "--workspace", "--no-run"])
         .args(is_optimized.then_some("--release"))
-        .args(["--test", "scenarios", "--test", "programs"])
+        .args(["--test", "scenarios"])
+        .args(PROGRAMS.iter().flat_map(|name| ["--test", name]))
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root)
         .stderr(Stdio::inherit())
@@ -131,9 +134,10 @@ fn build(root: &Path, is_optimized: bool) -> Result<Built> {
         path.map(PathBuf::from)
             .with_context(|| format!("cargo does not say where {name} is"))
     };
+    let programs = PROGRAMS.iter().map(|name| Ok((*name, executable(name)?)));
     Ok(Built {
         scenarios: executable("scenarios")?,
-        programs: executable("programs")?,
+        programs: programs.collect::<Result<_>>()?,
     })
 }
 
@@ -287,8 +291,10 @@ impl Runner<'_> {
         let mut command = Command::new(&self.built.scenarios);
         command
             .args(["--exact", &test.name, "--test-threads", "1"])
-            .env("TRACTOR_BUILT_PROGRAMS", &self.built.programs)
             .env("TRACTOR_SEEDS", seeds);
+        for (name, path) in &self.built.programs {
+            command.env(format!("TRACTOR_BUILT_{}", name.to_uppercase()), path);
+        }
         if let Some(bug) = &self.options.planted {
             command.env("TRACTOR_PLANTED", bug);
         }

@@ -9,7 +9,7 @@ mod lacking;
 mod bereaved;
 
 // What the actors run.
-#[path = "../calls.rs"]
+#[path = "../../calls.rs"]
 mod calls;
 
 use std::io::{self, Write};
@@ -24,19 +24,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<_> = args.collect();
     match &*name {
         "stands" => standing::stands(&args)?,
-        "tidies" => standing::tidies()?,
+        "tidies" => standing::tidies(&args)?,
         "waits" => standing::waits()?,
-        "dumps" => standing::dumps()?,
+        "dumps" => standing::dumps(&args)?,
         "looks" => standing::looks()?,
         "nowhere" => lacking::nowhere(&args)?,
         "unreachable" => lacking::unreachable()?,
         "mute" => lacking::mute(&args)?,
-        "bereaved" => bereaved::bereaved()?,
-        "robbed" => lacking::robbed()?,
-        "recycles" => lacking::recycles()?,
+        "bereaved" => bereaved::bereaved(&args)?,
+        "robbed" => lacking::robbed(&args)?,
+        "recycles" => lacking::recycles(&args)?,
         name => return Err(format!("there is no program `{name}`").into()),
     }
     Ok(())
+}
+
+/// A number of its arguments.
+fn number(args: &[String], index: usize) -> u64 {
+    args[index].parse().expect("it is a number")
 }
 
 /// Prints a line, whole: the tests wait for it, and several actors print at once.

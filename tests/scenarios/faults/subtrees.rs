@@ -7,27 +7,35 @@ use std::time::Instant;
 use futures::future::join_all;
 use tractor::{Ending, current_actor, open_nursery, query_actor, wait_for_actor};
 
+use super::birth::near_or_far;
+use super::death::some_time;
 use crate::calls::{block, echo, idle, pid};
+use crate::chance::Chance;
 use crate::tree::{
     BOUNDED, PROMPT, assert_alone, eventually, exited, hold, kill, ms, note, within,
 };
 
-/// Fault 7. An actor in the middle is killed. Its whole subtree is dead in a moment, also those
-/// whose threads sleep; the root is told which one it was.
-#[tractor::test]
-async fn killed_middle_takes_its_subtree_along() -> tractor::Result<()> {
+/// Fault 7. An actor in the middle is killed, when its subtree stands or while it grows. The whole
+/// of it is dead in a moment, also those whose threads sleep; the root is told which one it was.
+pub(crate) async fn f07_killed_middle_takes_its_subtree_along(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let many = *chance.pick(&[6, 6, 6, 1, 3, 5]);
     let mut watching = None;
     let ended = open_nursery(async |nursery| {
-        let middle = nursery.start_actor("middle").await?;
-        async_std::task::spawn(middle.run(grow(2, true)));
+        let middle = nursery.start_actor("middle");
+        let middle = middle.transport(near_or_far(&mut chance)).await?;
+        let grown = grow(2, true, chance.below(u64::MAX));
+        async_std::task::spawn(middle.run(grown));
         let mut below = Vec::new();
-        eventually("the subtree stands", async || {
+        eventually("so many are there", async || {
             below = query_actor("leaf").await.unwrap_or_default();
             below.extend(query_actor("branch").await.unwrap_or_default());
-            below.len() == 6
+            below.len() >= many
         })
         .await;
         let below: Vec<_> = below.iter().map(|contact| hold(contact.pid)).collect();
+        let middle = hold(middle.pid());
+        some_time(&middle, &mut chance).await;
         let begin = Instant::now();
         // This block is cancelled when the death is told.
         watching = Some(async_std::task::spawn(async move {
@@ -36,12 +44,14 @@ async fn killed_middle_takes_its_subtree_along() -> tractor::Result<()> {
             }
             begin.elapsed()
         }));
-        kill(&hold(middle.pid()));
+        kill(&middle);
         std::future::pending::<tractor::Result<()>>().await
     })
     .await;
     let took = watching.expect("it was killed").await;
-    note(&format!("a subtree of six was gone after {took:?}"));
+    note(&format!(
+        "{many} of a subtree of six were gone after {took:?}"
+    ));
     assert!(took < ms(1000), "a subtree was gone after {took:?} only");
     let error = ended.expect_err("it was killed");
     assert_eq!(
@@ -55,21 +65,26 @@ async fn killed_middle_takes_its_subtree_along() -> tractor::Result<()> {
 
 /// Fault 7. The parent of the killed one lives on, and so does its own parent. Neither believes
 /// afterwards that somebody is still there: both end at once when they are asked.
-#[tractor::test]
-async fn ancestors_of_a_killed_middle_end_at_once() -> tractor::Result<()> {
+pub(crate) async fn f07_ancestors_of_a_killed_middle_end_at_once(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     let mut begin = Instant::now();
     open_nursery(async |nursery| {
-        let top = nursery.start_actor("top").await?;
-        let survives = async_std::task::spawn(top.run(outlive(3)));
+        let top = nursery.start_actor("top");
+        let top = top.transport(near_or_far(&mut chance)).await?;
+        let survives = outlive(3, chance.below(u64::MAX));
+        let survives = async_std::task::spawn(top.run(survives));
         let leaf = wait_for_actor("leaf").await?;
         let (leaf, middle) = (hold(leaf.pid()), wait_for_actor("middle").await?);
-        kill(&hold(middle.pid()));
+        let middle = hold(middle.pid());
+        some_time(&middle, &mut chance).await;
+        kill(&middle);
         exited(leaf, PROMPT).await;
         let told = survives.await?;
         assert!(
             told.contains("'middle'") && told.contains("signal 9"),
             "{told}"
         );
+        chance.pause(10).await;
         begin = Instant::now();
         top.cancel_actor().await
     })
@@ -82,19 +97,22 @@ async fn ancestors_of_a_killed_middle_end_at_once() -> tractor::Result<()> {
 /// Starts a chain of so many levels, the second of which is called `middle`, and gives what came
 /// of it as text: it lives on.
 #[tractor::rpc]
-async fn outlive(levels: u32) -> String {
+async fn outlive(levels: u32, seed: u64) -> String {
+    let mut chance = Chance::new(seed);
     let below: tractor::Result<()> = open_nursery(async |nursery| {
         let name = match levels {
             3 => "upper",
             2 => "middle",
             _ => "leaf",
         };
-        let next = nursery.start_actor(name).await?;
+        let next = nursery.start_actor(name);
+        let next = next.transport(near_or_far(&mut chance)).await?;
         match levels {
             1 => next.run(idle()).await,
             // The level above passes on what it hears, and is not ended by it.
             _ => {
-                let told = next.run(outlive(levels - 1)).await;
+                let told = outlive(levels - 1, chance.below(u64::MAX));
+                let told = next.run(told).await;
                 nursery.cancel();
                 match told {
                     Ok(text) => Err(tractor::Error::new(
@@ -110,17 +128,21 @@ async fn outlive(levels: u32) -> String {
     below.map_or_else(|error| error.to_string(), |()| "nothing".to_owned())
 }
 
+/// Starts two, and below each of them two more, for so many levels. With one level their threads
+/// sleep if they are to be blocked; with more those of the last ones below one of the two do.
 #[tractor::rpc]
-async fn grow(levels: u32, blocked: bool) -> tractor::Result<()> {
+async fn grow(levels: u32, blocked: bool, seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let sleeping = chance.below(2);
     open_nursery(async |nursery| {
         let mut below = Vec::new();
         for number in 0..2 {
             let name = if levels == 1 { "leaf" } else { "branch" };
-            let next = nursery.start_actor(name).await?;
+            let next = nursery.start_actor(name);
+            let next = next.transport(near_or_far(&mut chance)).await?;
             if levels > 1 {
-                below.push(async_std::task::spawn(
-                    next.run(grow(levels - 1, number == 0)),
-                ));
+                let grown = grow(levels - 1, number == sleeping, chance.below(u64::MAX));
+                below.push(async_std::task::spawn(next.run(grown)));
             } else if blocked {
                 below.push(async_std::task::spawn(next.run(block_ok(60_000))));
             }
@@ -140,16 +162,20 @@ async fn block_ok(millis: u64) -> tractor::Result<()> {
 /// Fault 54. An actor changes its user, which clears the signal that the kernel would send it at
 /// its parent's death, and its threads sleep. When the parent is killed, the end of the link ends
 /// it.
-#[tractor::test]
-async fn actor_of_another_user_ends_with_its_parent() -> tractor::Result<()> {
+pub(crate) async fn f54_actor_of_another_user_ends_with_its_parent(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     if !rustix::process::geteuid().is_root() {
         note("only root can change its user: this fault cannot happen here");
         return Ok(());
     }
     let mut watching = None;
     let ended = open_nursery(async |nursery| {
-        let middle = nursery.start_actor("middle").await?;
-        async_std::task::spawn(middle.run(start_changed()));
+        let middle = nursery.start_actor("middle");
+        let middle = middle.transport(near_or_far(&mut chance)).await?;
+        let start = start_changed(chance.below(u64::MAX));
+        async_std::task::spawn(middle.run(start));
         // Not connected to: whoever has another user is refused.
         let mut changed = Vec::new();
         eventually("it is there", async || {
@@ -163,8 +189,10 @@ async fn actor_of_another_user_ends_with_its_parent() -> tractor::Result<()> {
             status.is_ok_and(|status| status.contains("Uid:\t65534\t65534\t65534"))
         })
         .await;
+        let middle = hold(middle.pid());
+        some_time(&middle, &mut chance).await;
         watching = Some(async_std::task::spawn(exited(process, BOUNDED)));
-        kill(&hold(middle.pid()));
+        kill(&middle);
         std::future::pending::<tractor::Result<()>>().await
     })
     .await;
@@ -180,9 +208,11 @@ async fn actor_of_another_user_ends_with_its_parent() -> tractor::Result<()> {
 }
 
 #[tractor::rpc]
-async fn start_changed() -> tractor::Result<()> {
+async fn start_changed(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     open_nursery(async |nursery| {
-        let changed = nursery.start_actor("changed").await?;
+        let changed = nursery.start_actor("changed");
+        let changed = changed.transport(near_or_far(&mut chance)).await?;
         changed.run(change_user(65_534)).await.expect("root may");
         changed.run(block(60_000)).await
     })
@@ -203,27 +233,35 @@ unsafe extern "C" {
     fn setresuid(real: u32, effective: u32, saved: u32) -> i32;
 }
 
-/// Faults 2 and 7, at the same time: a leaf and its parent are killed together, again and again.
-/// What is told is the death of the nearer one, and nobody is left.
-#[tractor::test]
-async fn parent_and_child_that_die_together_are_both_gone() -> tractor::Result<()> {
-    for turn in 0..6 {
+/// Faults 2 and 7, at the same time: a leaf and its parent are killed together, or one soon after
+/// the other, again and again. What is told is the death of the nearer one, and nobody is left.
+pub(crate) async fn f07_parent_and_child_that_die_together_are_both_gone(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    for _ in 0..6 {
         let ended = open_nursery(async |nursery| {
-            let middle = nursery.start_actor("middle").await?;
-            async_std::task::spawn(middle.run(grow(1, turn % 2 == 0)));
+            let middle = nursery.start_actor("middle");
+            let middle = middle.transport(near_or_far(&mut chance)).await?;
+            let grown = grow(1, chance.coin(), chance.below(u64::MAX));
+            async_std::task::spawn(middle.run(grown));
             let mut leaves = Vec::new();
             eventually("both leaves are there", async || {
                 leaves = query_actor("leaf").await.unwrap_or_default();
                 leaves.len() == 2
             })
             .await;
-            let leaf = &leaves[0];
-            assert_eq!(middle.run(echo(vec![turn])).await?, [turn]);
+            let leaf = chance.pick(&leaves);
+            let size = chance.below(1000) as usize;
+            assert_eq!(middle.run(echo(vec![7; size])).await?, vec![7; size]);
             let mut both = [hold(leaf.pid), hold(middle.pid())];
-            if turn % 3 == 0 {
-                both.reverse();
+            chance.shuffle(&mut both);
+            kill(&both[0]);
+            if chance.coin() {
+                // Here the block ends if the middle was the first. Its leaf is killed with it.
+                chance.pause(3).await;
             }
-            both.iter().for_each(kill);
+            kill(&both[1]);
             middle.run(pid()).await.map(drop)
         })
         .await;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use tractor::{ActorId, Address, Call, Contact, Failure, Portal, current_actor};
 use tractor_ipc::handshake::{Handshake, Local, fresh_nonce};
-use tractor_ipc::{Channel, ChannelError, Kind, Listener, OwnedFrame, Peer, Socket};
+use tractor_ipc::{Channel, ChannelError, Kind, Listener, OwnedFrame, Peer, Socket, frame};
 
+use crate::chance::Chance;
 use crate::tree::{PROMPT, dir_of_tree};
 
 /// Runs what blocks where it holds nobody up.
@@ -93,6 +94,34 @@ pub(crate) async fn answers_a_ping(mut channel: Channel) -> Channel {
 /// Writes bytes that are no frames, past the channel.
 pub(crate) fn write(channel: &Channel, bytes: &[u8]) -> io::Result<usize> {
     channel.socket().send(&[io::IoSlice::new(bytes)])
+}
+
+/// The bytes of a whole frame.
+pub(crate) fn frame_of(kind: Kind, id: u64, payload: &[u8]) -> Vec<u8> {
+    [&frame::header(kind, id, payload.len())[..], payload].concat()
+}
+
+/// Writes bytes in as many pieces as chance wants, wherever frames begin and end.
+pub(crate) async fn write_in_pieces(channel: &Channel, bytes: &[u8], chance: &mut Chance) {
+    let mut left = bytes;
+    while !left.is_empty() {
+        let (piece, rest) = left.split_at(1 + chance.below(left.len() as u64) as usize);
+        assert_eq!(write(channel, piece).expect("it is open"), piece.len());
+        chance.pause(1).await;
+        left = rest;
+    }
+}
+
+/// Bytes without any meaning: at least one, and so many at most.
+pub(crate) fn garbage(chance: &mut Chance, most: u64) -> Vec<u8> {
+    let length = 1 + chance.below(most);
+    (0..length).map(|_| chance.below(256) as u8).collect()
+}
+
+/// Turns one bit over, whichever it is.
+pub(crate) fn flip_a_bit(bytes: &mut [u8], chance: &mut Chance) {
+    let bit = chance.below(8 * bytes.len() as u64) as usize;
+    bytes[bit / 8] ^= 1 << (bit % 8);
 }
 
 /// Somebody who listens as an actor of this tree would, and does what a test wants.

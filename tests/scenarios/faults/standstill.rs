@@ -4,29 +4,43 @@ use std::fs;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use tractor::{Liveness, Portal, find_actor, open_nursery, wait_for_actor};
-use tractor_core::process::Signal;
+use async_std::task::JoinHandle;
+use futures::future::join_all;
+use tractor::{Call, Liveness, Portal, find_actor, open_nursery, wait_for_actor};
+use tractor_core::process::{Process, Signal};
 
-use crate::calls::{block, deaf, idle, pid};
+use super::birth::near_or_far;
+use crate::calls::{block, deaf, die, idle, pid};
+use crate::chance::Chance;
+use crate::seeds::seeds;
 use crate::support;
 use crate::tree::{
-    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, stop,
+    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, note, stop,
     until_begun, within,
 };
 
 /// Fault 12. An idle child is stopped. A probe says that it is stopped and not that it is dead;
 /// nobody kills it; when it goes on it answers.
-#[tractor::test]
-async fn stopped_child_is_said_to_be_stopped_and_lives() -> tractor::Result<()> {
+pub(crate) async fn f12_stopped_child_is_said_to_be_stopped_and_lives(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     open_nursery(async |nursery| {
-        let child = nursery.start_actor("stopped").await?;
+        let start = nursery.start_actor("stopped");
+        let child = start.transport(near_or_far(&mut chance)).await?;
         let process = hold(child.pid());
+        chance.pause(5).await;
         stop(&process).await;
+        // Some are sent before it is probed, and some after.
+        let mut waiting = calls_of_pid(&child, chance.below(4));
         assert_eq!(child.probe(ms(200)).await, Liveness::Stopped);
         assert_eq!(process.state(), Some('T'), "a probe changes nothing");
-        let waiting = child.run(pid());
+        waiting.extend(calls_of_pid(&child, 1 + chance.below(3)));
+        chance.pause(5).await;
         process.signal(Signal::Continue).expect("it is ours");
-        assert_eq!(waiting.await?, child.pid());
+        for answer in join_all(waiting).await {
+            assert_eq!(answer?, child.pid());
+        }
         assert!(matches!(
             child.probe(PROMPT).await,
             Liveness::Answering { .. }
@@ -38,16 +52,32 @@ async fn stopped_child_is_said_to_be_stopped_and_lives() -> tractor::Result<()> 
     Ok(())
 }
 
+/// Has so many callers ask who it is.
+fn calls_of_pid(actor: &Portal, times: u64) -> Vec<JoinHandle<tractor::Result<u32>>> {
+    let calls = (0..times).map(|_| async_std::task::spawn(actor.run(pid())));
+    calls.collect()
+}
+
 /// Fault 13. A stopped child is cancelled. It cannot hear, and SIGTERM waits until it goes on; it
 /// is killed when its time is over.
-#[tractor::test]
-async fn stopped_child_that_is_cancelled_is_killed_in_time() -> tractor::Result<()> {
-    let begin = Instant::now();
+pub(crate) async fn f13_stopped_child_that_is_cancelled_is_killed_in_time(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let mut begin = Instant::now();
     open_nursery(async |nursery| {
-        let child = nursery.start_actor("stopped").await?;
-        let call = async_std::task::spawn(child.run(idle()));
+        let start = nursery.start_actor("stopped");
+        let child = start.transport(near_or_far(&mut chance)).await?;
+        let mut call = child.run(idle());
+        assert!(futures::poll!(&mut call).is_pending());
+        // It has begun when it is stopped, or has not.
+        if chance.coin() {
+            until_begun(&child, 1).await;
+        }
         let process = hold(child.pid());
         stop(&process).await;
+        chance.pause(10).await;
+        begin = Instant::now();
         child.cancel_actor().await?;
         exited(process, PROMPT).await;
         assert!(
@@ -65,25 +95,29 @@ async fn stopped_child_that_is_cancelled_is_killed_in_time() -> tractor::Result<
 
 /// Fault 16. A child shields its work for ever. It heard that it is to end, and is ended by the
 /// ladder after the time that it was given, and no sooner.
-#[tractor::test]
-async fn deaf_child_is_ended_by_the_ladder() -> tractor::Result<()> {
+pub(crate) async fn f16_deaf_child_is_ended_by_the_ladder(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     open_nursery(async |nursery| {
-        let child = nursery.start_actor("deaf").await?;
-        let call = async_std::task::spawn(child.run(deaf()));
-        until_begun(&child, 1).await;
+        let start = nursery.start_actor("deaf");
+        let child = start.transport(near_or_far(&mut chance)).await?;
+        let calls = deaf_calls(&child, 1 + chance.below(4)).await;
+        let given = ms(850 + chance.below(300));
+        chance.pause(10).await;
         let (begin, process) = (Instant::now(), hold(child.pid()));
-        child.cancel_actor_within(ms(1000)).await?;
+        child.cancel_actor_within(given).await?;
         within(begin, ms(700), "the word that it heard");
         exited(process, BOUNDED).await;
         let took = begin.elapsed();
         assert!(
-            took >= ms(600),
-            "it was ended after {took:?}, although it had more time"
+            took >= given * 3 / 5,
+            "it was ended after {took:?}, although it had more of {given:?}"
         );
-        assert!(
-            call.await.is_err_and(|error| error.is_cancelled()),
-            "it was cancelled"
-        );
+        for call in calls {
+            assert!(
+                call.await.is_err_and(|error| error.is_cancelled()),
+                "it was cancelled"
+            );
+        }
         within(begin, BOUNDED, "ending a deaf child");
         tractor::Ok(())
     })
@@ -92,14 +126,28 @@ async fn deaf_child_is_ended_by_the_ladder() -> tractor::Result<()> {
     Ok(())
 }
 
+/// Has so many callers shield their work for ever, which has begun.
+async fn deaf_calls(actor: &Portal, times: u64) -> Vec<JoinHandle<tractor::Result<()>>> {
+    let calls = (0..times).map(|_| async_std::task::spawn(actor.run(deaf())));
+    let calls: Vec<_> = calls.collect();
+    until_begun(actor, calls.len()).await;
+    calls
+}
+
 /// Fault 16. Without a word about time the ladder has its own bounds.
-#[tractor::test]
-async fn deaf_child_is_ended_by_the_ladders_own_bounds() -> tractor::Result<()> {
-    let begin = Instant::now();
+pub(crate) async fn f16_deaf_child_is_ended_by_the_ladders_own_bounds(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let mut begin = Instant::now();
     open_nursery(async |nursery| {
-        let child = nursery.start_actor("deaf").await?;
-        async_std::task::spawn(child.run(deaf()));
-        until_begun(&child, 1).await;
+        for _ in 0..1 + chance.below(3) {
+            let start = nursery.start_actor("deaf");
+            let child = start.transport(near_or_far(&mut chance)).await?;
+            deaf_calls(&child, 1 + chance.below(2)).await;
+        }
+        chance.pause(10).await;
+        begin = Instant::now();
         nursery.cancel();
         tractor::Ok(())
     })
@@ -112,21 +160,24 @@ async fn deaf_child_is_ended_by_the_ladders_own_bounds() -> tractor::Result<()> 
 /// Fault 15. Every thread of an actor's executor sleeps in user code, and so do the first polls
 /// of more functions than the runtime has threads. Pings are answered, a cancel ends a task that
 /// waits, a child that dies below it is reaped, the actor hears that it is to end, and it is reaped.
-#[tractor::test]
-async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
+pub(crate) async fn f15_blocked_actor_answers_cancels_and_ends(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     let begin = Instant::now();
     open_nursery(async |nursery| {
-        let blocked = nursery.start_actor("blocked").threads(2).await?;
+        let threads = 1 + chance.below(3);
+        let blocked = nursery.start_actor("blocked").threads(threads as usize);
+        let blocked = blocked.await?;
         let (mark, waiting) = waiting_call(&blocked).await;
         let keeping = async_std::task::spawn(blocked.run(keep_a_leaf()));
         let leaf = hold(wait_for_actor("leaf").await?.pid());
-        let mut calls = vec![];
-        for _ in 0..4 {
-            calls.push(async_std::task::spawn(blocked.run(block_executor(60_000))));
-        }
-        for call in first_polls(&blocked) {
-            calls.push(call);
-        }
+        let mut calls = first_polls();
+        let executors = threads + 1 + chance.below(3);
+        calls.extend((0..executors).map(|_| block_executor(60_000)));
+        chance.shuffle(&mut calls);
+        let calls = calls.into_iter();
+        let calls: Vec<_> = calls
+            .map(|call| async_std::task::spawn(blocked.run(call)))
+            .collect();
         // The runtime takes its role back from each that blocks, in a millisecond or two.
         for _ in 0..10 {
             let Liveness::Answering { after } = blocked.probe(PROMPT).await else {
@@ -134,11 +185,16 @@ async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
             };
             assert!(after < ms(1000), "a ping took {after:?}");
         }
+        let leaf_first = chance.coin();
+        if leaf_first {
+            kill_and_see_reaped(&leaf).await;
+        }
         drop(waiting);
         eventually("the task that waited is dropped", async || mark.exists()).await;
         fs::remove_file(&mark).expect("it is ours");
-        kill(&leaf);
-        eventually("the leaf is reaped", async || leaf.state().is_none()).await;
+        if !leaf_first {
+            kill_and_see_reaped(&leaf).await;
+        }
         let asked = Instant::now();
         let process = hold(blocked.pid());
         blocked.cancel_actor_within(ms(800)).await?;
@@ -157,6 +213,11 @@ async fn blocked_actor_answers_cancels_and_ends() -> tractor::Result<()> {
     within(begin, BOUNDED, "ending a blocked actor");
     assert_alone();
     Ok(())
+}
+
+async fn kill_and_see_reaped(process: &Process) {
+    kill(process);
+    eventually("the dead are reaped", async || process.state().is_none()).await;
 }
 
 /// Keeps an actor below.
@@ -207,8 +268,8 @@ macro_rules! blocking {
             }
         )*
 
-        fn first_polls(actor: &Portal) -> Vec<async_std::task::JoinHandle<tractor::Result<()>>> {
-            vec![$(async_std::task::spawn(actor.run($name()))),*]
+        fn first_polls() -> Vec<Call<()>> {
+            vec![$($name()),*]
         }
     };
 }
@@ -217,33 +278,40 @@ blocking! { b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 b11 }
 
 /// Fault 15. The same on one processor.
 #[test]
-fn blocked_actor_answers_cancels_and_ends_on_one_core() {
-    let this = std::env::current_exe().expect("this program has a path");
-    let mut one_core = support::command("taskset");
-    one_core.args(["-c", "0"]).arg(this);
-    one_core.args([
-        "standstill::blocked_actor_answers_cancels_and_ends",
-        "--exact",
-    ]);
-    let output = one_core.output().expect("taskset is there");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}"
-    );
+fn f15_blocked_actor_answers_cancels_and_ends_on_one_core() {
+    for seed in seeds() {
+        note(&format!("on one core, seed {seed}"));
+        let this = std::env::current_exe().expect("this program has a path");
+        let mut one_core = support::command("taskset");
+        one_core.args(["-c", "0"]).arg(this);
+        one_core.args([
+            "faults::f15_blocked_actor_answers_cancels_and_ends",
+            "--exact",
+        ]);
+        one_core.env("TRACTOR_SEEDS", seed.to_string());
+        let output = one_core.output().expect("taskset is there");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+    }
 }
 
 /// Fault 15. The root's own threads sleep in user code while a child dies and another one asks who
 /// is there. The question is answered and the death dealt with meanwhile.
-#[tractor::test]
-async fn blocked_root_reaps_and_answers() -> tractor::Result<()> {
+pub(crate) async fn f15_blocked_root_reaps_and_answers(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     let (mut reaped, mut answered) = (false, false);
     let ended = open_nursery(async |nursery| {
-        let mortal = nursery.start_actor("mortal").await?;
-        let caller = nursery.start_actor("caller").await?;
+        let mortal = nursery.start_actor("mortal");
+        let mortal = mortal.transport(near_or_far(&mut chance)).await?;
+        let caller = nursery.start_actor("caller");
+        let caller = caller.transport(near_or_far(&mut chance)).await?;
         let mark = dir_of_tree().expect("it is there").join("answered");
         let path = mark.to_str().expect("it is text").to_owned();
-        let mut call = pin!(caller.run(ask_and_kill(path, mortal.pid())));
+        let (moment, times) = (30 + chance.below(100), 1 + chance.below(5));
+        let mut call = pin!(caller.run(ask_and_kill(path, mortal.pid(), moment, times)));
         assert!(futures::poll!(&mut call).is_pending());
         let process = hold(mortal.pid());
         async_std::task::spawn(async { crate::calls::block_thread(400) });
@@ -261,26 +329,38 @@ async fn blocked_root_reaps_and_answers() -> tractor::Result<()> {
     Ok(())
 }
 
-/// Asks the root's registrar when the root is blocked, leaves a file when it has its answer, and
-/// kills its sibling.
+/// Asks the root's registrar so many times when the root is blocked, leaves a file when it has its
+/// answers, and kills its sibling.
 #[tractor::rpc]
-async fn ask_and_kill(path: String, sibling: u32) -> tractor::Result<()> {
-    async_std::task::sleep(ms(50)).await;
-    assert!(find_actor("nobody").await?.is_none());
+async fn ask_and_kill(path: String, sibling: u32, moment: u64, times: u64) -> tractor::Result<()> {
+    async_std::task::sleep(ms(moment)).await;
+    for _ in 0..times {
+        assert!(find_actor("nobody").await?.is_none());
+    }
     fs::write(path, "").expect("it can be written");
     kill(&hold(sibling));
     Ok(())
 }
 
 /// Fault 15. A child whose every thread sleeps is ended by the death of another child.
-#[tractor::test]
-async fn blocked_sibling_of_a_dead_child_is_ended() -> tractor::Result<()> {
-    let begin = Instant::now();
+pub(crate) async fn f15_blocked_sibling_of_a_dead_child_is_ended(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let mut begin = Instant::now();
     let ended = open_nursery(async |nursery| {
-        let blocked = nursery.start_actor("blocked").await?;
-        async_std::task::spawn(blocked.run(block(60_000)));
-        let mortal = nursery.start_actor("mortal").await?;
-        mortal.run(crate::calls::die()).await
+        let blocked = nursery.start_actor("blocked");
+        let blocked = blocked.transport(near_or_far(&mut chance)).await?;
+        for _ in 0..1 + chance.below(8) {
+            let call = match chance.coin() {
+                true => block(60_000),
+                false => block_executor(60_000),
+            };
+            async_std::task::spawn(blocked.run(call));
+        }
+        let mortal = nursery.start_actor("mortal");
+        let mortal = mortal.transport(near_or_far(&mut chance)).await?;
+        chance.pause(20).await;
+        begin = Instant::now();
+        mortal.run(die()).await
     })
     .await;
     assert_eq!(ended.expect_err("it was killed").origin().name(), "mortal");

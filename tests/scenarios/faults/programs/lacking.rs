@@ -1,10 +1,11 @@
 //! Trees that lack something: a place for sockets, an output, their children's status.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use tractor::{Options, Transport, current_actor, find_actor, get_root, open_nursery};
-use tractor_core::process::Process;
+use tractor_core::process::{Process, Signal};
 
 use crate::calls::{die, echo, idle, pid};
 use crate::say;
@@ -85,18 +86,23 @@ async fn start_one_below() -> tractor::Result<bool> {
     .await
 }
 
-/// Runs with nobody at the other end of its outputs, logs much, lets a child die, and leaves what
-/// came of it in a file.
+/// Runs while its outputs lose who reads them, which is over when its input ends. Logs much before
+/// and afterwards, lets a child die, and leaves what came of it in a file.
 pub(crate) fn mute(args: &[String]) -> tractor::Result<()> {
     let told = tractor::run(Options::default().log_level("trace"), async || {
-        // Whoever wrote this would be to blame for a panic; the runtime must not panic for it.
-        let closed = io::stdout()
-            .write_all(b"nobody reads this\n")
-            .and_then(|()| io::stdout().flush());
+        let mut closed = Ok(());
         let ended: tractor::Result<()> = open_nursery(async |nursery| {
             let worker = nursery.start_actor("worker").await?;
             assert_eq!(worker.run(pid()).await?, worker.pid());
+            async_std::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()))
+                .await
+                .expect("it is a pipe");
+            // Whoever wrote this would be to blame for a panic; the runtime must not panic for it.
+            closed = io::stdout()
+                .write_all(b"nobody reads this\n")
+                .and_then(|()| io::stdout().flush());
             log::warn!("nor this");
+            assert_eq!(worker.run(pid()).await?, worker.pid());
             worker.run(die()).await.map(drop)
         })
         .await;
@@ -111,16 +117,17 @@ pub(crate) fn mute(args: &[String]) -> tractor::Result<()> {
     Ok(())
 }
 
-/// Runs where the system reaps every child by itself, and says how their deaths are told.
-pub(crate) fn robbed() -> tractor::Result<()> {
+/// Runs where the system reaps every child by itself, and says how their ends are told. The
+/// arguments say who is to end, in this order: a child, by a kill or a cancel, or a grandchild.
+pub(crate) fn robbed(args: &[String]) -> tractor::Result<()> {
     tractor::run(Options::default(), async || {
-        for turn in 0..3 {
+        for turn in args {
             let ended: tractor::Result<()> = open_nursery(async |nursery| {
                 let mortal = nursery.start_actor("mortal").await?;
                 let _other = nursery.start_actor("other").await?;
-                match turn {
-                    0 => mortal.run(die()).await.map(drop),
-                    1 => {
+                match turn.as_str() {
+                    "killed" => mortal.run(die()).await.map(drop),
+                    "cancelled" => {
                         nursery.cancel();
                         tractor::Ok(())
                     }
@@ -151,8 +158,8 @@ async fn start_and_lose_one() -> tractor::Result<()> {
 }
 
 /// Has the system give the number of a dead actor to a program, and asks the dead one to end in
-/// every way there is. Runs in a pid namespace of its own.
-pub(crate) fn recycles() -> tractor::Result<()> {
+/// every way that the arguments name. Runs in a pid namespace of its own.
+pub(crate) fn recycles(args: &[String]) -> tractor::Result<()> {
     tractor::run(Options::default(), async || {
         let mut dead = None;
         let ended: tractor::Result<()> = open_nursery(async |nursery| {
@@ -171,16 +178,23 @@ pub(crate) fn recycles() -> tractor::Result<()> {
         fs::write("/proc/sys/kernel/ns_last_pid", last.to_string()).expect("we are its root");
         let mut innocent = sleep();
         say(&format!("recycled {}", innocent.id() == portal.pid()));
-        let cancelled = portal.cancel_actor().await;
-        cancelled.expect("who is gone is cancelled");
-        process
-            .signal(tractor_core::process::Signal::Kill)
-            .expect("there is nothing to do");
-        process.kill_group().expect("there is nothing to do");
-        say(&format!(
-            "probe {:?}",
-            portal.probe(std::time::Duration::from_millis(200)).await
-        ));
+        for way in args {
+            match way.as_str() {
+                "cancel" => {
+                    let cancelled = portal.cancel_actor().await;
+                    cancelled.expect("who is gone is cancelled");
+                }
+                "kill" => process
+                    .signal(Signal::Kill)
+                    .expect("there is nothing to do"),
+                "kill_group" => process.kill_group().expect("there is nothing to do"),
+                "probe" => {
+                    let liveness = portal.probe(Duration::from_millis(200)).await;
+                    say(&format!("probe {liveness:?}"));
+                }
+                way => panic!("there is no way {way}"),
+            }
+        }
         let alive = innocent.try_wait().expect("it is our child").is_none();
         say(&format!("innocent {alive}"));
         innocent.kill().expect("it is our child");

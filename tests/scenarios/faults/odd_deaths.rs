@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::FdFlags;
 use rustix::process::{PidfdGetfdFlags, WaitOptions};
@@ -11,17 +11,27 @@ use tractor::{Ending, open_nursery};
 use tractor_core::process::Process;
 use tractor_core::process::census::open_fds;
 
+use super::birth::near_or_far;
 use crate::calls::{die, idle};
+use crate::chance::Chance;
+use crate::seeds::hold_back;
 use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, note, within};
 
 /// Fault 11. User code leaves by `exit(0)` in the middle of a call. That is no success: the
 /// caller is told that the actor exited, with the code and the call.
-#[tractor::test]
-async fn exit_inside_a_call_is_no_success() -> tractor::Result<()> {
-    for code in [0, 3, 70] {
+pub(crate) async fn f11_exit_inside_a_call_is_no_success(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    // Below the code of an actor that has lost its link, which would be told as that.
+    let any = 1 + chance.below(170) as i32;
+    let mut codes = [0, 3, 70, any];
+    chance.shuffle(&mut codes);
+    for code in codes {
+        // At once, or when the call has waited.
+        let micros = chance.coin().then(|| chance.below(3000));
         let ended = open_nursery(async |nursery| {
-            let hasty = nursery.start_actor("hasty").await?;
-            hasty.run(leave(code)).await
+            let hasty = nursery.start_actor("hasty");
+            let hasty = hasty.transport(near_or_far(&mut chance)).await?;
+            hasty.run(leave(code, micros)).await
         })
         .await;
         let error = ended.expect_err("it did not answer");
@@ -31,7 +41,11 @@ async fn exit_inside_a_call_is_no_success() -> tractor::Result<()> {
             (Some(code), "hasty"),
             "{error}"
         );
-        assert_eq!(error.call(), Some("faults::odd_deaths::leave"), "{error}");
+        assert_eq!(
+            error.call(),
+            Some("scenarios::faults::odd_deaths::leave"),
+            "{error}"
+        );
     }
     assert_alone();
     Ok(())
@@ -39,33 +53,37 @@ async fn exit_inside_a_call_is_no_success() -> tractor::Result<()> {
 
 #[tractor::rpc]
 #[expect(clippy::disallowed_methods, reason = "careless code is what is tested")]
-async fn leave(code: i32) {
+async fn leave(code: i32, micros: Option<u64>) {
+    if let Some(micros) = micros {
+        async_std::task::sleep(Duration::from_micros(micros)).await;
+    }
     std::process::exit(code)
 }
 
 /// Fault 34. The kernel kills an actor that takes too much memory. It is told as signal 9, its
 /// siblings are cancelled, and the root is not harmed.
-#[tractor::test]
-async fn actor_out_of_memory_is_told_by_its_signal() -> tractor::Result<()> {
-    let Some(group) = MemoryGroup::make(48 << 20) else {
-        // Where limits of memory cannot be set, the signal alone has to do.
-        note("no memory control group can be made here: the signal is sent by hand");
-        let ended = open_nursery(async |nursery| {
-            nursery
-                .start_actor("greedy")
-                .await?
-                .run(die())
-                .await
-                .map(drop)
-        })
-        .await;
-        assert_eq!(ended.expect_err("it was killed").signal(), Some(9));
-        return Ok(());
-    };
+pub(crate) async fn f34_actor_out_of_memory_is_told_by_its_signal(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let group = MemoryGroup::make(seed, (48 + chance.below(32)) << 20);
     let ended = open_nursery(async |nursery| {
-        let greedy = nursery.start_actor("greedy").await?;
+        for _ in 0..chance.below(3) {
+            let sibling = nursery.start_actor("sibling");
+            let sibling = sibling.transport(near_or_far(&mut chance)).await?;
+            async_std::task::spawn(sibling.run(idle()));
+        }
+        let greedy = nursery.start_actor("greedy");
+        let greedy = greedy.transport(near_or_far(&mut chance)).await?;
+        chance.pause(5).await;
+        let Some(group) = &group else {
+            // Where limits of memory cannot be set, the signal alone has to do.
+            note("no memory control group can be made here: the signal is sent by hand");
+            return greedy.run(die()).await.map(drop);
+        };
         group.enter(greedy.pid());
-        greedy.run(take_memory(1 << 30)).await
+        let piece = 1_usize << (16 + chance.below(15));
+        greedy.run(take_memory(1 << 30, piece)).await.map(drop)
     })
     .await;
     let error = ended.expect_err("it was killed");
@@ -74,28 +92,29 @@ async fn actor_out_of_memory_is_told_by_its_signal() -> tractor::Result<()> {
         (Some(9), "greedy"),
         "{error}"
     );
-    assert_eq!(
-        error.call(),
-        Some("faults::odd_deaths::take_memory"),
-        "{error}"
-    );
+    let call = match group {
+        Some(_) => "scenarios::faults::odd_deaths::take_memory",
+        None => "scenarios::calls::die",
+    };
+    assert_eq!(error.call(), Some(call), "{error}");
     assert_alone();
     Ok(())
 }
 
-/// Takes and touches so much memory, and gives a byte of it.
+/// Takes and touches so much memory piece by piece, and gives a byte of it.
 #[tractor::rpc]
-async fn take_memory(bytes: usize) -> u8 {
-    let taken = vec![1_u8; bytes];
-    taken[bytes / 2]
+async fn take_memory(bytes: usize, piece: usize) -> u8 {
+    let taken: Vec<_> = (0..bytes / piece).map(|_| vec![1_u8; piece]).collect();
+    taken[taken.len() / 2][piece / 2]
 }
 
 /// A control group with a limit of memory. It goes with the value, once it is empty.
 struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
-    fn make(bytes: u64) -> Option<Self> {
-        let name = format!("tractor-test-{}", std::process::id());
+    fn make(seed: u64, bytes: u64) -> Option<Self> {
+        // One that the kernel has not emptied yet may stay, so the next is called otherwise.
+        let name = format!("tractor-test-{}-{seed}", std::process::id());
         let places = [
             ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
             ("/sys/fs/cgroup", "memory.max"),
@@ -129,12 +148,13 @@ impl Drop for MemoryGroup {
 
 /// Fault 40. User code in an actor reaps whatever child it finds. The deaths of the actor's
 /// children are seen all the same; how they died is known, or is said to be lost.
-#[tractor::test]
-async fn stolen_exit_status_is_said_to_be_lost() -> tractor::Result<()> {
+pub(crate) async fn f40_stolen_exit_status_is_said_to_be_lost(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
     let begin = Instant::now();
     open_nursery(async |nursery| {
-        let careless = nursery.start_actor("careless").await?;
-        let told = careless.run(steal_and_lose(8)).await?;
+        let careless = nursery.start_actor("careless");
+        let careless = careless.transport(near_or_far(&mut chance)).await?;
+        let told = careless.run(steal_and_lose(8, seed)).await?;
         let lost = told
             .iter()
             .filter(|text| text.contains("took its exit status"))
@@ -150,14 +170,22 @@ async fn stolen_exit_status_is_said_to_be_lost() -> tractor::Result<()> {
     Ok(())
 }
 
-/// Starts and kills a child so many times while a thread reaps blindly, and gives what was told.
+/// Starts and kills a child so many times while a thread reaps blindly, or begins to, and gives
+/// what was told.
 #[tractor::rpc]
-async fn steal_and_lose(times: u32) -> Vec<String> {
+async fn steal_and_lose(times: u32, seed: u64) -> Vec<String> {
+    let mut chance = Chance::new(seed);
     let mut told = Vec::new();
     for _ in 0..times {
+        let late = chance.delay(3);
         let ended = open_nursery(async |nursery| {
-            let mortal = nursery.start_actor("mortal").await?;
-            let thief = std::thread::spawn(|| rustix::process::wait(WaitOptions::empty()));
+            let mortal = nursery.start_actor("mortal");
+            let mortal = mortal.transport(near_or_far(&mut chance)).await?;
+            let thief = std::thread::spawn(move || {
+                hold_back(late);
+                rustix::process::wait(WaitOptions::empty())
+            });
+            chance.pause(3).await;
             let death = mortal.run(die()).await.map(drop);
             drop(thief);
             death
@@ -170,22 +198,27 @@ async fn steal_and_lose(times: u32) -> Vec<String> {
     told
 }
 
-/// Fault 48. A program that an actor started has the actor's link open and is in a session of its
-/// own, so that neither the end of the link comes nor the end of the group reaches it. The death
+/// Fault 48. Programs that an actor started have the actor's link open and are in sessions of their
+/// own, so that neither the end of the link comes nor the end of the group reaches them. The death
 /// of the actor is told all the same.
-#[tractor::test]
-async fn death_is_told_although_the_link_stays_open() -> tractor::Result<()> {
-    let mut foreign = None;
+pub(crate) async fn f48_death_is_told_although_the_link_stays_open(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let mut foreign = Vec::new();
     let mut begin = Instant::now();
     let ended = open_nursery(async |nursery| {
         let leaky = nursery.start_actor("leaky").await?;
         let call = async_std::task::spawn(leaky.run(idle()));
-        let sleeper = leaky.run(leak_link()).await?;
-        foreign = Some(hold(sleeper));
-        eventually("the program has a session of its own", async || {
-            fs::read_to_string(format!("/proc/{sleeper}/comm")).is_ok_and(|comm| comm == "sleep\n")
-        })
-        .await;
+        for sleeper in leaky.run(leak_link(1 + chance.below(3))).await? {
+            foreign.push(hold(sleeper));
+            eventually("the program has a session of its own", async || {
+                let comm = fs::read_to_string(format!("/proc/{sleeper}/comm"));
+                comm.is_ok_and(|comm| comm == "sleep\n")
+            })
+            .await;
+        }
+        chance.pause(10).await;
         begin = Instant::now();
         kill(&hold(leaky.pid()));
         call.await
@@ -198,24 +231,26 @@ async fn death_is_told_although_the_link_stays_open() -> tractor::Result<()> {
         (Some(9), "leaky"),
         "{error}"
     );
-    let foreign = foreign.expect("it was started");
-    assert!(
-        matches!(foreign.state(), Some('S' | 'R')),
-        "the program lives and has the link"
-    );
-    kill(&foreign);
-    // It came to the root, which leaves what it does not know to whoever does.
-    let pid = i32::try_from(foreign.pid())
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    rustix::process::waitpid(pid, WaitOptions::empty()).expect("it is our child now");
+    assert!(!foreign.is_empty(), "they were started");
+    for foreign in foreign {
+        assert!(
+            matches!(foreign.state(), Some('S' | 'R')),
+            "the program lives and has the link"
+        );
+        kill(&foreign);
+        // It came to the root, which leaves what it does not know to whoever does.
+        let pid = i32::try_from(foreign.pid())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::waitpid(pid, WaitOptions::empty()).expect("it is our child now");
+    }
     assert_alone();
     Ok(())
 }
 
-/// Starts a program that inherits this actor's link, and gives its pid.
+/// Starts so many programs that inherit this actor's link, and gives their pids.
 #[tractor::rpc]
-async fn leak_link() -> u32 {
+async fn leak_link(programs: u64) -> Vec<u32> {
     let this = Process::open(std::process::id()).expect("this process is there");
     let parent = rustix::process::getppid().expect("it is in our namespace");
     let mut leaked = Vec::new();
@@ -231,8 +266,11 @@ async fn leak_link() -> u32 {
         }
     }
     assert!(!leaked.is_empty(), "the link is one of the descriptors");
-    let sleeper = command("setsid").args(["sleep", "100"]).spawn();
-    sleeper.expect("setsid is there").id()
+    let start = |_| {
+        let sleeper = command("setsid").args(["sleep", "100"]).spawn();
+        sleeper.expect("setsid is there").id()
+    };
+    (0..programs).map(start).collect()
 }
 
 #[expect(

@@ -9,16 +9,20 @@ use tractor::{Bytes, Context, Ending, Portal, open_nursery, shield};
 use tractor_core::process::Signal;
 
 use crate::calls::pid;
+use crate::chance::Chance;
+use crate::seeds::with_seeds;
 use crate::tree::{BOUNDED, PROMPT, assert_alone, exited, hold, kill, stop, within};
 
 /// Counts up, in items of so many bytes each; the number stands in the first eight.
 #[tractor::rpc]
 fn count_up(bytes: usize) -> impl Stream<Item = Bytes> {
-    stream::iter((0..).map(move |n: u64| {
-        let mut item = n.to_le_bytes().to_vec();
-        item.resize(bytes, 7);
-        item.into()
-    }))
+    stream::iter((0..).map(move |n| numbered(n, bytes)))
+}
+
+fn numbered(n: u64, bytes: usize) -> Bytes {
+    let mut item = n.to_le_bytes().to_vec();
+    item.resize(bytes, 7);
+    item.into()
 }
 
 fn number(item: &[u8]) -> u64 {
@@ -30,20 +34,31 @@ fn number(item: &[u8]) -> u64 {
 #[rstest]
 #[case::small_items(8)]
 #[case::large_items(100_000)]
-#[tractor::test]
-async fn killed_writer_is_told_behind_its_items(#[case] bytes: usize) -> tractor::Result<()> {
+#[tractor::test(timeout = 600)]
+async fn f04_killed_writer_is_told_behind_its_items(#[case] bytes: usize) -> tractor::Result<()> {
+    let what = format!("fault 4 (a writer of {bytes} bytes at a time)");
+    with_seeds(&what, |seed| writer_killed(bytes, seed)).await
+}
+
+async fn writer_killed(bytes: usize, seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let (killed_behind, sees_it_gone) = (1 + chance.below(150), chance.coin());
     let ended: tractor::Result<()> = open_nursery(async |nursery| {
         let writer = nursery.start_actor("writer").await?;
-        let (process, mut watched) = (hold(writer.pid()), Some(hold(writer.pid())));
+        let process = hold(writer.pid());
+        let mut watched = sees_it_gone.then(|| hold(writer.pid()));
         let mut items = writer.open_stream(count_up(bytes)).await?;
         let reading = async {
             let mut read = 0;
             while let Some(item) = items.recv().await? {
                 assert_eq!((number(&item), item.len()), (read, bytes));
                 read += 1;
-                if read == 100 {
+                if read == killed_behind {
+                    chance.pause(3).await;
                     kill(&process);
-                    exited(watched.take().expect("it is killed once"), PROMPT).await;
+                    if let Some(watched) = watched.take() {
+                        exited(watched, PROMPT).await;
+                    }
                 }
             }
             tractor::Ok(read)
@@ -82,8 +97,17 @@ async fn reads(ctx: Context<(), Bytes, ()>, items: u64) -> tractor::Result<()> {
 #[rstest]
 #[case::that_reads(u64::MAX)]
 #[case::that_does_not_read(10)]
-#[tractor::test]
-async fn killed_reader_ends_the_sending(#[case] reads_items: u64) -> tractor::Result<()> {
+#[tractor::test(timeout = 600)]
+async fn f04_killed_reader_ends_the_sending(#[case] reads_items: u64) -> tractor::Result<()> {
+    let what = format!("fault 4 (a reader of {reads_items} items)");
+    with_seeds(&what, |seed| reader_killed(reads_items, seed)).await
+}
+
+async fn reader_killed(reads_items: u64, seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let numbers = 1 + chance.below(100) as usize;
+    // Behind an item for which there is credit in any case, or at any moment.
+    let killed_behind = chance.coin().then(|| chance.below(300));
     let ended: tractor::Result<()> = open_nursery(async |nursery| {
         let reader = nursery.start_actor("reader").await?;
         let process = hold(reader.pid());
@@ -92,16 +116,22 @@ async fn killed_reader_ends_the_sending(#[case] reads_items: u64) -> tractor::Re
                 let (mut items, _nothing) = ctx.open_stream()?;
                 let sending = async {
                     for n in 0_u64.. {
-                        items
-                            .send(vec![n.to_le_bytes(); 100].concat().into())
-                            .await?;
-                        if n == 300 {
+                        let item = n.to_le_bytes().repeat(numbers);
+                        items.send(item.into()).await?;
+                        if killed_behind == Some(n) {
                             kill(&process);
                         }
                     }
                     tractor::Ok(())
                 };
-                let told = shield(sending).await.expect("nobody cancels the shield");
+                let killing = async {
+                    if killed_behind.is_none() {
+                        chance.pause(20).await;
+                        kill(&process);
+                    }
+                };
+                let both = shield(async { futures::join!(sending, killing) });
+                let (told, ()) = both.await.expect("nobody cancels the shield");
                 let error = told.expect_err("nobody reads");
                 assert_eq!((error.signal(), error.origin().name()), (Some(9), "reader"));
                 Err(error)
@@ -118,12 +148,16 @@ async fn killed_reader_ends_the_sending(#[case] reads_items: u64) -> tractor::Re
 
 /// Fault 4. The writer is no child of its reader, but a sibling, over a link of their own: of
 /// that only the loss is known. The nursery of both says how it died.
-#[tractor::test]
-async fn killed_sibling_is_a_lost_link_to_its_reader() -> tractor::Result<()> {
+pub(crate) async fn f04_killed_sibling_is_a_lost_link_to_its_reader(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let bytes = 8 + chance.below(2000) as usize;
+    let killed_behind = 1 + chance.below(300);
     let ended: tractor::Result<()> = open_nursery(async |nursery| {
         let writer = nursery.start_actor("writer").await?;
         let reader = nursery.start_actor("reader").await?;
-        let told = reader.run(read_until_it_fails(writer.clone()));
+        let told = reader.run(read_until_it_fails(writer.clone(), bytes, killed_behind));
         let told = shield(told).await.expect("nobody cancels the shield");
         // Its nursery has ended the reader as well, perhaps before it could say so.
         if let Ok(text) = told {
@@ -143,14 +177,18 @@ async fn killed_sibling_is_a_lost_link_to_its_reader() -> tractor::Result<()> {
 }
 
 #[tractor::rpc]
-async fn read_until_it_fails(writer: Portal) -> tractor::Result<String> {
+async fn read_until_it_fails(
+    writer: Portal,
+    bytes: usize,
+    killed_behind: u64,
+) -> tractor::Result<String> {
     let process = hold(writer.pid());
-    let mut items = writer.open_stream(count_up(8)).await?;
+    let mut items = writer.open_stream(count_up(bytes)).await?;
     let reading = async {
         let mut read = 0;
         loop {
             match items.recv().await {
-                Ok(Some(item)) => assert_eq!(number(&item), read),
+                Ok(Some(item)) => assert_eq!((number(&item), item.len()), (read, bytes)),
                 Ok(None) => panic!("it has no end"),
                 Err(error) => {
                     assert!(matches!(error.ending(), Ending::LinkLost { .. }), "{error}");
@@ -158,7 +196,7 @@ async fn read_until_it_fails(writer: Portal) -> tractor::Result<String> {
                 }
             }
             read += 1;
-            if read == 100 {
+            if read == killed_behind {
                 kill(&process);
             }
         }
@@ -170,15 +208,20 @@ async fn read_until_it_fails(writer: Portal) -> tractor::Result<String> {
 /// size, in the writer, in the socket, or in the reader, and what holds it.
 const HELD_BYTES: u64 = 8 << 20;
 
-/// Fault 17. A reader reads nothing of a stream without end. The writer waits after a bounded
-/// number of bytes, and neither process grows; both serve calls meanwhile. When it reads again,
-/// everything is there.
-#[tractor::test]
-async fn slow_reader_holds_its_writer_in_bounded_memory() -> tractor::Result<()> {
+/// Fault 17. A reader reads a little of a stream without end, and then no more. The writer waits
+/// after a bounded number of bytes, and neither process grows; both serve calls meanwhile. When it
+/// reads again, everything is there.
+pub(crate) async fn f17_slow_reader_holds_its_writer_in_bounded_memory(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let bytes = 20_000 + chance.below(40_000) as usize;
+    let read_before = 1 + chance.below(20);
     open_nursery(async |nursery| {
         let writer = nursery.start_actor("writer").await?;
         let reader = nursery.start_actor("reader").await?;
-        let grown = reader.run(read_slowly(writer.clone())).await?;
+        let grown = reader.run(read_slowly(writer.clone(), bytes, read_before));
+        let grown = grown.await?;
         assert!(grown < HELD_BYTES, "the reader grew by {grown} bytes");
         nursery.cancel();
         tractor::Ok(())
@@ -190,11 +233,13 @@ async fn slow_reader_holds_its_writer_in_bounded_memory() -> tractor::Result<()>
 
 /// By how much this process grows meanwhile.
 #[tractor::rpc]
-async fn read_slowly(writer: Portal) -> tractor::Result<u64> {
+async fn read_slowly(writer: Portal, bytes: usize, read_before: u64) -> tractor::Result<u64> {
     let (ours, theirs) = (memory().await, writer.run(memory()).await?);
-    let mut items = writer.open_stream(count_up(50_000)).await?;
-    let first = items.recv().await?.expect("there are more");
-    assert_eq!(number(&first), 0);
+    let mut items = writer.open_stream(count_up(bytes)).await?;
+    for n in 0..read_before {
+        let item = items.recv().await?.expect("there are more");
+        assert_eq!(number(&item), n);
+    }
     // It writes until it has to wait: nothing but answers leaves it then.
     let (begin, mut sent, mut still) = (Instant::now(), 0, 0);
     while still < 50 {
@@ -206,7 +251,7 @@ async fn read_slowly(writer: Portal) -> tractor::Result<u64> {
     assert_eq!(writer.run(pid()).await?, writer.pid());
     let grown = writer.run(memory()).await?.saturating_sub(theirs);
     assert!(grown < HELD_BYTES, "the writer grew by {grown} bytes");
-    for n in 1..1000 {
+    for n in read_before..1000 {
         let item = items.recv().await?.expect("there are more");
         assert_eq!(number(&item), n);
     }
@@ -231,23 +276,30 @@ async fn memory() -> u64 {
 
 /// Fault 17. A reader is stopped as a whole, with streams and their links full. Its writer does
 /// not grow and serves others; once the reader goes on, so does the stream.
-#[tractor::test]
-async fn stopped_reader_holds_its_writer_in_bounded_memory() -> tractor::Result<()> {
+pub(crate) async fn f17_stopped_reader_holds_its_writer_in_bounded_memory(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    // More than what has a place on the way, whatever their size.
+    let items_wanted = 300 + chance.below(300);
+    let bytes = 40_000 + chance.below(30_000) as usize;
+    let sent_before = chance.below(20);
     open_nursery(async |nursery| {
         let reader = nursery.start_actor("reader").await?;
         let other = nursery.start_actor("other").await?;
         let process = hold(reader.pid());
         let before = memory().await;
-        let items_wanted = 500;
         reader
             .open_context(reads_all(items_wanted), async |ctx, ()| {
                 let (mut items, _nothing) = ctx.open_stream()?;
+                for n in 0..sent_before {
+                    items.send(numbered(n, bytes)).await?;
+                }
+                chance.pause(3).await;
                 stop(&process).await;
                 let sending = async {
-                    for n in 0..items_wanted {
-                        let mut item = n.to_le_bytes().to_vec();
-                        item.resize(50_000, 7);
-                        items.send(item.into()).await?;
+                    for n in sent_before..items_wanted {
+                        items.send(numbered(n, bytes)).await?;
                     }
                     items.close();
                     tractor::Ok(())
@@ -262,6 +314,7 @@ async fn stopped_reader_holds_its_writer_in_bounded_memory() -> tractor::Result<
                 }
                 let grown = memory().await.saturating_sub(before);
                 assert!(grown < HELD_BYTES, "the writer grew by {grown} bytes");
+                chance.pause(20).await;
                 process.signal(Signal::Continue).expect("it is ours");
                 sending.await?;
                 assert_eq!(ctx.result().await?, items_wanted);

@@ -5,21 +5,23 @@ use std::time::{Duration, Instant};
 use tractor::{Options, find_actor, open_nursery, query_actor};
 
 use crate::calls::{block, block_thread, idle, pid};
-use crate::say;
+use crate::{number, say};
 
 /// Three levels, a leaf of each branch with its thread asleep. Says who is there, then waits.
-/// The first argument is the directory for the sockets.
+/// The arguments: the directory for the sockets, and for each branch how many leaves it has, and
+/// which of them is asleep.
 pub(crate) fn stands(args: &[String]) -> tractor::Result<()> {
     let options = Options::default().runtime_dir(&args[0]);
     tractor::run(options, async || {
         open_nursery(async |nursery| {
-            for name in ["left", "right"] {
+            for (name, at) in [("left", 1), ("right", 3)] {
                 let branch = nursery.start_actor(name).await?;
-                async_std::task::spawn(branch.run(branch_out()));
+                let leaves = branch_out(number(args, at), number(args, at + 1));
+                async_std::task::spawn(branch.run(leaves));
             }
             let leaves = loop {
                 let leaves = query_actor("leaf").await?;
-                if leaves.len() == 4 {
+                if leaves.len() as u64 == number(args, 1) + number(args, 3) {
                     break leaves;
                 }
                 async_std::task::sleep(Duration::from_millis(2)).await;
@@ -51,30 +53,35 @@ impl MapToText for Vec<u32> {
 }
 
 #[tractor::rpc]
-async fn branch_out() -> tractor::Result<()> {
+async fn branch_out(leaves: u64, asleep: u64) -> tractor::Result<()> {
     open_nursery(async |nursery| {
-        let asleep = nursery.start_actor("leaf").await?;
-        let awake = nursery.start_actor("leaf").await?;
-        let asleep = async_std::task::spawn(asleep.run(block(600_000)));
-        awake.run(idle()).await?;
-        asleep.await
+        for number in 0..leaves {
+            let leaf = nursery.start_actor("leaf").await?;
+            if number == asleep {
+                async_std::task::spawn(leaf.run(block(600_000)));
+            } else {
+                async_std::task::spawn(leaf.run(idle()));
+            }
+        }
+        std::future::pending().await
     })
     .await
 }
 
-/// Two levels whose tasks say when they are dropped.
-pub(crate) fn tidies() -> tractor::Result<()> {
+/// So many levels whose tasks say when they are dropped; the argument is their number.
+pub(crate) fn tidies(args: &[String]) -> tractor::Result<()> {
     tractor::run(Options::default(), async || {
         open_nursery(async |nursery| {
-            let upper = nursery.start_actor("upper").await?;
-            upper.run(tell_when_dropped(true)).await
+            let levels = number(args, 0);
+            let upper = nursery.start_actor(format!("level {levels}")).await?;
+            upper.run(tell_when_dropped(levels - 1)).await
         })
         .await
     })
 }
 
 #[tractor::rpc]
-async fn tell_when_dropped(has_lower: bool) -> tractor::Result<()> {
+async fn tell_when_dropped(below: u64) -> tractor::Result<()> {
     struct Tell(String);
     impl Drop for Tell {
         fn drop(&mut self) {
@@ -83,11 +90,11 @@ async fn tell_when_dropped(has_lower: bool) -> tractor::Result<()> {
     }
     let _tell = Tell(tractor::current_actor()?.name().to_owned());
     open_nursery(async |nursery| {
-        if has_lower {
-            let lower = nursery.start_actor("lower").await?;
-            lower.run(tell_when_dropped(false)).await
+        if below > 0 {
+            let lower = nursery.start_actor(format!("level {below}")).await?;
+            lower.run(tell_when_dropped(below - 1)).await
         } else {
-            say("both are busy");
+            say("all are busy");
             std::future::pending().await
         }
     })
@@ -128,28 +135,37 @@ pub(crate) fn waits() -> tractor::Result<()> {
     })
 }
 
-/// Three levels, of which the lowest has the tree told, and blocks its thread then.
-pub(crate) fn dumps() -> tractor::Result<()> {
+/// Several levels, of which the lowest has the tree told, and blocks its thread then. The
+/// arguments: how many branches are one below the other, and after how many microseconds the leaf
+/// does it.
+pub(crate) fn dumps(args: &[String]) -> tractor::Result<()> {
+    let below = have_leaf_dump(number(args, 0) - 1, number(args, 1));
     tractor::run(Options::default(), async || {
         open_nursery(async |nursery| {
             let branch = nursery.start_actor("branch").await?;
-            branch.run(have_leaf_dump()).await
+            branch.run(below).await
         })
         .await
     })
 }
 
 #[tractor::rpc]
-async fn have_leaf_dump() -> tractor::Result<()> {
+async fn have_leaf_dump(branches: u64, micros: u64) -> tractor::Result<()> {
     open_nursery(async |nursery| {
-        let leaf = nursery.start_actor("leaf").await?;
-        leaf.run(dump_and_block()).await
+        if branches > 0 {
+            let branch = nursery.start_actor("branch").await?;
+            branch.run(have_leaf_dump(branches - 1, micros)).await
+        } else {
+            let leaf = nursery.start_actor("leaf").await?;
+            leaf.run(dump_and_block(micros)).await
+        }
     })
     .await
 }
 
 #[tractor::rpc]
-async fn dump_and_block() -> tractor::Result<()> {
+async fn dump_and_block(micros: u64) -> tractor::Result<()> {
+    async_std::task::sleep(Duration::from_micros(micros)).await;
     tractor::dump_tree()?;
     block_thread(600_000);
     Ok(())

@@ -6,11 +6,13 @@ use tractor::{Options, current_actor, open_nursery};
 use tractor_core::process::{Process, Signal, census};
 
 use crate::calls::start_with;
-use crate::say;
+use crate::{number, say};
 
 /// Kills the only child while one below it starts another, which is stopped before its first act,
-/// says who that is, and ends with the nursery.
-pub(crate) fn bereaved() -> tractor::Result<()> {
+/// says who that is, and ends with the nursery. The argument is how many microseconds it waits
+/// before it kills.
+pub(crate) fn bereaved(args: &[String]) -> tractor::Result<()> {
+    let moment = Duration::from_micros(number(args, 0));
     tractor::run(Options::default(), async || {
         let tree = current_actor()?.identity().tree.to_string();
         let ended = open_nursery(async |nursery| {
@@ -24,6 +26,7 @@ pub(crate) fn bereaved() -> tractor::Result<()> {
                 async_std::task::sleep(Duration::from_millis(2)).await;
             };
             say(&format!("orphan {orphan}"));
+            async_std::task::sleep(moment).await;
             let upper = Process::open(upper.pid()).expect("it lives");
             upper.signal(Signal::Kill).expect("it is ours");
             call.await
