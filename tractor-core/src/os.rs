@@ -19,6 +19,7 @@
 //! | `own_program` | a path by which the file that we run can be started again, even if it was replaced |
 //! | `UNNAMED` | how a process is called that was started by that path |
 //! | `set_main_thread_name`, `NAME_BYTES_MAX` | the name that is shown for this process |
+//! | `send_descriptor`, `take_descriptor` | a descriptor that goes to another process, over a Unix stream |
 //! | `MARK`, `signal_name` | a signal that nobody sends, and names of the others |
 //! | `TIOCNOTTY` | the number of the request that gives the controlling terminal up |
 //!

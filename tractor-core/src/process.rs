@@ -47,7 +47,7 @@ mod suspend;
 #[cfg(test)]
 mod tests;
 
-pub use boot::{Boot, detect, set_process_name};
+pub use boot::{Boot, detect, lend_stdin, set_process_name};
 pub use exit::at_exit;
 pub use handle::{Process, Signal};
 pub use image::build_id;

@@ -22,6 +22,7 @@ use tractor_core::process::census::{
 use tractor_core::process::{
     self, ExitStatus, Process, Program, Signal, SpawnSpec, Spawned, StdioSpec, spawn_blocking,
 };
+use tractor_core::rt;
 use tractor_ipc::{Channel, Kind, Socket, TreeId, codec};
 
 use crate::child_main::{self, Begun};
@@ -94,6 +95,7 @@ fn be_root<R: Outcome, F: AsyncFnOnce() -> R>(begun: Begun, options: Options, bo
     if let Err(error) = rustix::stdio::dup2_stdout(rustix::stdio::stderr()) {
         child_main::fail(&format!("join standard output and error: {error}"));
     }
+    rt::open_what_stays();
     let before = open_fds();
     let run = || {
         run_root(options, tree, async || {

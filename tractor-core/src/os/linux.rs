@@ -9,9 +9,13 @@ mod procfs;
 // Many descriptors at once.
 mod poller;
 
+// Descriptors that travel between processes.
+mod descriptors;
+
 // Numbers of signals, and their names.
 mod signals;
 
+pub(crate) use descriptors::{send_descriptor, take_descriptor};
 pub(crate) use poller::Poller;
 pub(crate) use process::{
     Held, NAME_BYTES_MAX, TIOCNOTTY, arm_parent_death, become_subreaper, is_main_thread,

@@ -59,16 +59,16 @@ pub enum Program {
     Path(PathBuf),
 }
 
-/// Where a new process writes.
+/// Where a new process writes, or what it reads.
 #[derive(Debug)]
 pub enum StdioSpec {
-    /// Where we write.
+    /// Where we write, or what we read.
     Inherit,
-    /// Nowhere.
+    /// Nowhere, or nothing.
     Null,
     /// To a pipe, whose other end comes with [`Spawned`]. The start of an actor refuses it.
     Pipe,
-    /// To this.
+    /// To this, or this.
     Fd(OwnedFd),
 }
 
