@@ -19,6 +19,13 @@
 //!
 //! It needs Linux 5.4 or later, on x86-64 or AArch64.
 //!
+//! # Features
+//!
+//! None is on by default. `tokio1` has every task of every actor polled inside a tokio runtime, as
+//! async-std's feature of that name does: for libraries that need one. Such a runtime is started
+//! with the first task of an actor, with tokio's own number of threads; plain functions, which have
+//! threads for blocking to themselves, do not see it.
+//!
 //! # Examples
 //!
 //! ```

@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "grows" => signalled::grows()?,
         "resists" => signalled::resists()?,
         "blocks" => signalled::blocks()?,
-        "streams" => streaming::streams()?,
+        "streams" => streaming::streams(&args)?,
         "walks" => walking::walks()?,
         "walks_with_prompts" => walking::walks_with_prompts()?,
         name => return Err(format!("there is no program `{name}`").into()),

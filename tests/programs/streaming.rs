@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use rustix::net::Shutdown;
-use tractor::{Context, open_nursery};
+use tractor::{Context, Options, open_nursery};
 
 use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
 use crate::say;
@@ -38,13 +38,16 @@ impl Drop for Cleaned {
 }
 
 /// Streams with a child; the arguments say who breaks the link, `parent`, `child`, `both` or
-/// `nobody`, and when, `open` or `closed`.
-#[tractor::main]
-pub(crate) async fn streams() -> tractor::Result<()> {
-    let args: Vec<_> = std::env::args().skip(2).collect();
-    let [who, when] = &args[..] else {
+/// `nobody`, when, `open` or `closed`, and whether in debug mode, `plain` or `debug`.
+pub(crate) fn streams(args: &[String]) -> tractor::Result<()> {
+    let [who, when, mode] = args else {
         panic!("it is told who breaks what: {args:?}");
     };
+    let options = Options::default().debug_mode(mode == "debug");
+    tractor::run(options, async || stream_with_child(who, when).await)
+}
+
+async fn stream_with_child(who: &str, when: &str) -> tractor::Result<()> {
     let closed = when == "closed";
     let parent_breaks = who == "parent" || who == "both";
     let child_breaks = who == "child" || who == "both";

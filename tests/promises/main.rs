@@ -7,6 +7,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// A crate outside of the workspace.
+mod outside;
+
 // What happened in an actor, told to whoever asks.
 mod witness;
 
@@ -61,3 +64,4 @@ mod vars;
 mod logs;
 mod shutdown;
 mod test_attribute;
+mod tokio_libraries;

@@ -1,12 +1,14 @@
-//! What a child is given: environment, directory, output, name and threads.
+//! What a child is given: environment, directory, input, output, name and threads.
 
 use std::fs;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Barrier, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use tractor::{StdioSpec, open_nursery};
+use tractor::{StdioSpec, Transport, open_nursery};
 
 use crate::support;
 
@@ -38,6 +40,22 @@ async fn print() {
     eprintln!("to the errors");
 }
 
+/// Reads its standard input to the end.
+#[tractor::rpc]
+async fn read() -> io::Result<String> {
+    io::read_to_string(io::stdin())
+}
+
+/// Has a child of its own read its standard input.
+#[tractor::rpc]
+async fn have_read() -> tractor::Result<String> {
+    open_nursery(async |nursery| {
+        let reader = nursery.run_in_actor("reader", read());
+        reader.stdin(StdioSpec::Inherit).await?.result().await
+    })
+    .await
+}
+
 /// The name that `ps` shows, and argument zero.
 #[tractor::rpc]
 async fn process_names() -> (String, String) {
@@ -52,14 +70,20 @@ async fn process_names() -> (String, String) {
 async fn executor_threads(count: usize) -> usize {
     static ALL: OnceLock<Barrier> = OnceLock::new();
     ALL.get_or_init(|| Barrier::new(count)).wait();
-    let tasks = fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
-    names
-        .filter(|name| name.trim_end() == "tractor-task")
-        .count()
+    let begin = Instant::now();
+    loop {
+        let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+        let names = tasks
+            .flatten()
+            .filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        let named = names.filter(|name| name.trim_end() == "tractor-task");
+        let seen = named.count();
+        // A thread that one of them starts has its name until it has taken its own.
+        if seen <= count || begin.elapsed() > Duration::from_secs(10) {
+            return seen;
+        }
+        thread::yield_now();
+    }
 }
 
 #[tractor::test]
@@ -169,14 +193,72 @@ async fn output_and_errors_go_where_they_are_sent() -> tractor::Result<()> {
 }
 
 #[tractor::test]
+async fn a_child_reads_what_it_is_given() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let nothing = nursery.run_in_actor("nothing", read()).await?;
+        assert_eq!(nothing.result().await?, "");
+        // A file from where we stand in it.
+        let directory = support::scratch();
+        let path = directory.as_ref().join("text");
+        fs::write(&path, "read, not read").expect("the directory is there");
+        let mut file = fs::File::open(path).expect("it was written");
+        file.seek(SeekFrom::Start(6)).expect("it is a file");
+        let reader = nursery
+            .run_in_actor("reader", read())
+            .stdin(StdioSpec::Fd(file.into()));
+        assert_eq!(reader.await?.result().await?, "not read");
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_child_reads_a_pipe_whatever_its_link_and_passes_it_on() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        for transport in [Transport::Inherited, Transport::LoopbackTcp] {
+            let (reader, mut writer) = io::pipe().expect("a descriptor is free");
+            let passed = nursery
+                .run_in_actor("passing", have_read())
+                .stdin(StdioSpec::Fd(reader.into()))
+                .transport(transport)
+                .await?;
+            writer.write_all(b"to the grandchild").expect("it is read");
+            drop(writer);
+            assert_eq!(passed.result().await?, "to the grandchild");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn an_input_whose_reader_is_gone_is_held_by_nobody() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let (reader, writer) = io::pipe().expect("a descriptor is free");
+        let gone = nursery
+            .run_in_actor("gone", working_directory())
+            .stdin(StdioSpec::Fd(reader.into()));
+        gone.await?.result().await?;
+        nursery.cancel();
+        Ok(writer)
+    })
+    .await
+    .map(|mut writer| {
+        let refused = writer.write(b"x").expect_err("nobody reads");
+        assert_eq!(refused.kind(), io::ErrorKind::BrokenPipe);
+    })
+}
+
+#[tractor::test]
 async fn a_pipe_that_nobody_would_read_is_refused() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let start = nursery.start_actor("piped").stdout(StdioSpec::Pipe);
-        let refused = start.await.unwrap_err();
-        assert!(
-            refused.to_string().contains("'piped' was not started"),
-            "{refused}"
-        );
+        let unread = start.await.unwrap_err().to_string();
+        let start = nursery.start_actor("piped").stdin(StdioSpec::Pipe);
+        let unwritten = start.await.unwrap_err().to_string();
+        for refused in [unread, unwritten] {
+            assert!(refused.contains("'piped' was not started"), "{refused}");
+        }
         // With an end of one's own it comes as it is written.
         let (mut reader, writer) = io::pipe().expect("a descriptor is free");
         let writer = StdioSpec::Fd(writer.into());

@@ -35,9 +35,9 @@ fn grown() -> Program {
 /// What the program `grows` says when its actors are ready.
 const READY: [&str; 4] = ["root ready", "level3 ready", "level2 ready", "level1 ready"];
 
-/// Sends SIGINT, and waits until it has arrived: two that wait at once would be one.
-fn interrupt(pid: u32) {
-    signal(pid, Signal::Interrupt);
+/// Sends a signal, and waits until it has arrived: two of one kind that wait at once would be one.
+fn send(pid: u32, sent: Signal) {
+    signal(pid, sent);
     let waits = |status: &str| {
         let mask = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
         mask.is_some_and(|mask| mask.trim() != "0000000000000000")
@@ -101,13 +101,16 @@ fn a_shell_reports_130_and_143() {
     }
 }
 
-/// How long a tree whose child resists takes to end after this many interrupts.
-fn time_to_end(interrupts: u32) -> (Duration, Ended) {
+/// The two that people and service managers send, with their numbers.
+const BOTH: [(Signal, i32); 2] = [(Signal::Interrupt, 2), (Signal::Terminate, 15)];
+
+/// How long a tree whose child resists takes to end after so many of a signal.
+fn time_to_end(sent: Signal, times: u32) -> (Duration, Ended) {
     let mut tree = start("resists");
     tree.wait_for("resisting ready");
     let begin = Instant::now();
-    for _ in 0..interrupts {
-        interrupt(tree.pid());
+    for _ in 0..times {
+        send(tree.pid(), sent);
     }
     let ended = tree.end();
     (begin.elapsed(), ended)
@@ -115,27 +118,56 @@ fn time_to_end(interrupts: u32) -> (Duration, Ended) {
 
 #[test]
 fn a_child_that_resists_is_brought_down_within_the_ladder() {
-    let (time, ended) = time_to_end(1);
-    assert_eq!(ended.signal(), Some(2), "{}", ended.output);
-    assert!(time < Duration::from_secs(15), "{time:?}");
+    for (sent, number) in BOTH {
+        let (time, ended) = time_to_end(sent, 1);
+        assert_eq!(ended.signal(), Some(number), "{}", ended.output);
+        assert!(time < Duration::from_secs(15), "{time:?}");
+    }
 }
 
 #[test]
-fn a_second_interrupt_shortens_the_time() {
-    let (time, ended) = time_to_end(2);
-    assert_eq!(ended.signal(), Some(2), "{}", ended.output);
-    // Half a second is given, instead of nearly four.
-    assert!(time < Duration::from_millis(2500), "{time:?}");
+fn a_second_signal_shortens_the_time() {
+    for (sent, number) in BOTH {
+        let (time, ended) = time_to_end(sent, 2);
+        assert_eq!(ended.signal(), Some(number), "{}", ended.output);
+        // Half a second is given, instead of nearly four.
+        assert!(time < Duration::from_millis(2500), "{number}: {time:?}");
+    }
 }
 
 #[test]
-fn a_third_interrupt_kills_also_a_root_that_is_blocked() {
-    let mut tree = start("blocks");
-    wait_for_all(&mut tree, &["root blocked", "below ready"]);
-    interrupt(tree.pid());
-    tree.wait_for("below cleaned");
-    interrupt(tree.pid());
-    interrupt(tree.pid());
-    let ended = tree.end();
-    assert_eq!(ended.signal(), Some(2), "{}", ended.output);
+fn a_third_signal_kills_also_a_root_that_is_blocked() {
+    for (sent, number) in BOTH {
+        let mut tree = start("blocks");
+        wait_for_all(&mut tree, &["root blocked", "below ready"]);
+        send(tree.pid(), sent);
+        tree.wait_for("below cleaned");
+        send(tree.pid(), sent);
+        send(tree.pid(), sent);
+        let ended = tree.end();
+        assert_eq!(ended.signal(), Some(number), "{}", ended.output);
+    }
+}
+
+/// Whichever came first is what the shell sees.
+#[test]
+fn signals_of_two_kinds_count_together_and_a_shell_is_told_the_first() {
+    for ([first, second], number) in [
+        ([Signal::Interrupt, Signal::Terminate], 130),
+        ([Signal::Terminate, Signal::Interrupt], 143),
+    ] {
+        let programs = program("programs");
+        let mut shell = command("sh");
+        let script = r#""$0" blocks & echo "pid $!"; wait $!; echo "status $?""#;
+        shell.args(["-mc", script]).arg(programs.get_program());
+        let mut shell = Program::start(shell);
+        let pid = shell.wait_for("pid ").parse().expect("a number");
+        wait_for_all(&mut shell, &["root blocked", "below ready"]);
+        send(pid, first);
+        shell.wait_for("below cleaned");
+        send(pid, second);
+        send(pid, second);
+        assert_eq!(shell.wait_for("status "), number.to_string());
+        shell.end();
+    }
 }

@@ -1,7 +1,8 @@
 //! T45: the link beneath an open stream breaks, at one end or at both, or one end's process is
 //! killed, while items are on their way both ways or after both ways were closed.
 //!
-//! Nobody hangs, the stream, the context and the nursery tell the cause, and nobody is left.
+//! Nobody hangs, the stream, the context and the nursery tell the cause, and nobody is left. Debug
+//! mode, without a terminal, changes nothing of this.
 
 use std::future::pending;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use rstest::rstest;
 use rustix::net::Shutdown;
 use serde::{Deserialize, Serialize};
-use tractor::{Context, Ending, Error, OpenContext, open_nursery, shield};
+use tractor::{Context, Ending, Error, OpenContext, open_nursery, runtime_var, shield};
 
 use crate::chance::Chance;
 use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
@@ -31,12 +32,14 @@ enum Break {
     ParentKilled,
 }
 
-/// One of the ten cases, with what its seed decides.
+/// One of the twenty cases, with what its seed decides.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Case {
     breaks: Break,
     /// Whether both ways of the stream are closed before.
     closed: bool,
+    /// Whether both actors are in debug mode.
+    debug: bool,
     /// After so many items.
     after: u64,
     /// Which directions of the socket are shut.
@@ -64,7 +67,8 @@ impl From<Direction> for Shutdown {
 /// What the parent was told, where, and how much it read before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Told {
-    stream: Result<u64, Error>,
+    /// `None` if the link was lost before the child was heard of.
+    stream: Option<Result<u64, Error>>,
     context: Option<Error>,
     nursery: Option<Error>,
 }
@@ -84,24 +88,26 @@ struct Told {
 async fn t45_broken_stream_tells_its_cause(
     #[case] breaks: Break,
     #[case] closed: bool,
+    #[values(false, true)] debug: bool,
 ) -> tractor::Result<()> {
-    let what = format!("T45 ({breaks:?}, closed before: {closed})");
-    with_seeds(&what, |seed| broken(breaks, closed, seed)).await
+    let what = format!("T45 ({breaks:?}, closed before: {closed}, debug mode: {debug})");
+    with_seeds(&what, |seed| broken(breaks, (closed, debug), seed)).await
 }
 
-async fn broken(breaks: Break, closed: bool, seed: u64) -> tractor::Result<()> {
+async fn broken(breaks: Break, (closed, debug): (bool, bool), seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let directions = [Direction::Read, Direction::Write, Direction::Both];
     let case = Case {
         breaks,
         closed,
+        debug,
         after: chance.below(5000),
         parent_shuts: *chance.pick(&directions),
         child_shuts: *chance.pick(&directions),
     };
     let begin = Instant::now();
     let ended: tractor::Result<Told> = open_nursery(async |nursery| {
-        let parent = nursery.start_actor("parent").await?;
+        let parent = nursery.start_actor("parent").debug_mode(debug).await?;
         let told = parent.run(talk_with_child(case)).await?;
         parent.cancel_actor().await?;
         tractor::Ok(told)
@@ -136,8 +142,13 @@ fn check(case: Case, told: Told) {
         assert!(error.group().is_empty(), "it is told once: {error}");
     };
     match &told.stream {
-        Ok(read) => assert!(case.closed && *read == case.after, "{case:?}: {told:?}"),
-        Err(error) => {
+        None => {
+            let is_by_child = matches!(case.breaks, Break::ByChild | Break::ByBoth);
+            let is_first_act = is_by_child && case.after == 0 && !case.closed;
+            assert!(is_first_act, "{case:?}: {told:?}");
+        }
+        Some(Ok(read)) => assert!(case.closed && *read == case.after, "{case:?}: {told:?}"),
+        Some(Err(error)) => {
             assert!(!case.closed, "{case:?}: {error}");
             named(error);
         }
@@ -150,7 +161,8 @@ fn check(case: Case, told: Told) {
 /// The parent: talks with a child of its own until something breaks.
 #[tractor::rpc]
 async fn talk_with_child(case: Case) -> tractor::Result<Told> {
-    let mut stream = Ok(0);
+    assert_eq!(runtime_var("tractor.debug_mode"), Ok(Some(case.debug)));
+    let mut stream = None;
     let mut context = None;
     let nursery: tractor::Result<()> = open_nursery(async |nursery| {
         let before = sockets();
@@ -166,9 +178,8 @@ async fn talk_with_child(case: Case) -> tractor::Result<Told> {
         // The block is cancelled by the loss of the child; what its stream says is seen behind a
         // shield.
         let talk = child.open_context(chat(case), async |ctx, ()| {
-            stream = shield(talk(ctx, case, &break_it))
-                .await
-                .expect("nobody cancels the shield");
+            let talked = shield(talk(ctx, case, &break_it)).await;
+            stream = Some(talked.expect("nobody cancels the shield"));
             pending::<tractor::Result<()>>().await
         });
         context = shield(talk).await.expect("nobody cancels the shield").err();

@@ -13,6 +13,7 @@
 //! | 18, 20 to 22 | `strangers`: what connects to an actor's socket and is no peer |
 //! | 24 to 27 | `handshakes`: who shakes hands with an actor and does not belong there |
 //! | 23, 28 to 30 | `wire`: peers that say the wrong thing |
+//! | 20 to 22 | `reasons`: what an actor says in its log of frames that are none |
 //! | 31, 32, 47 | `shortage`: no descriptors left, far too many bytes |
 //! | 41, 42 | `registry`: names |
 //! | 7 to 9, 14, 36 to 40, 43, 49 | `roots`: whole programs that are killed, stopped, cut off |
@@ -29,6 +30,7 @@ mod handshakes;
 mod odd_deaths;
 mod orphans;
 mod raw;
+mod reasons;
 mod registry;
 mod roots;
 mod shortage;
@@ -84,6 +86,10 @@ scenarios! {
     orphans {
         f07_orphan_stopped_before_its_first_act_is_killed
         f07_orphan_of_which_nobody_was_told_is_reaped
+    }
+    reasons {
+        f20_reason_for_which_a_link_ended_stands_in_the_log
+        f22_reason_for_which_a_stranger_is_refused_stands_in_the_log
     }
     registry {
         f42_one_name_of_many_parents_is_all_of_theirs

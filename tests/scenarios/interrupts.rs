@@ -1,5 +1,5 @@
 //! T11, T45: Ctrl-C at the root of a tree whose actors stream, also while the link beneath the
-//! stream breaks. The tree ends within two seconds, and nobody is left.
+//! stream breaks, in debug mode and without. The tree ends within two seconds, and nobody is left.
 
 use std::time::Instant;
 
@@ -14,10 +14,16 @@ use crate::tree::{PROMPT, note, within};
 #[rstest]
 #[case::open("nobody", "open")]
 #[case::after_close("nobody", "closed")]
-fn t11_interrupt_ends_a_context_that_streams(#[case] breaks: &str, #[case] when: &str) {
+fn t11_interrupt_ends_a_context_that_streams(
+    #[case] breaks: &str,
+    #[case] when: &str,
+    #[values("plain", "debug")] mode: &str,
+) {
     for seed in seeds() {
-        note(&format!("T11 ({breaks} breaks it, {when}), seed {seed}"));
-        let (code, output) = interrupted(breaks, when, seed);
+        note(&format!(
+            "T11 ({breaks} breaks it, {when}, {mode}), seed {seed}"
+        ));
+        let (code, output) = interrupted([breaks, when, mode], seed);
         assert_eq!(code, None, "nothing was wrong but the signal:\n{output}");
         assert_eq!(lines(&output, "child cleaned"), 1, "{output}");
     }
@@ -30,10 +36,16 @@ fn t11_interrupt_ends_a_context_that_streams(#[case] breaks: &str, #[case] when:
 #[case::shut_by_child_after_close("child", "closed")]
 #[case::shut_by_both_mid_stream("both", "open")]
 #[case::shut_by_both_after_close("both", "closed")]
-fn t45_interrupt_ends_a_tree_with_a_broken_stream(#[case] breaks: &str, #[case] when: &str) {
+fn t45_interrupt_ends_a_tree_with_a_broken_stream(
+    #[case] breaks: &str,
+    #[case] when: &str,
+    #[values("plain", "debug")] mode: &str,
+) {
     for seed in seeds() {
-        note(&format!("T45 ({breaks} breaks it, {when}), seed {seed}"));
-        let (code, output) = interrupted(breaks, when, seed);
+        note(&format!(
+            "T45 ({breaks} breaks it, {when}, {mode}), seed {seed}"
+        ));
+        let (code, output) = interrupted([breaks, when, mode], seed);
         // The loss may be what ends the tree, before the signal does.
         if let Some(code) = code {
             assert_eq!(code, 1, "{output}");
@@ -43,9 +55,9 @@ fn t45_interrupt_ends_a_tree_with_a_broken_stream(#[case] breaks: &str, #[case] 
 }
 
 /// The exit code of the root, if it did not end by the signal, and what was printed.
-fn interrupted(breaks: &str, when: &str, seed: u64) -> (Option<i32>, String) {
+fn interrupted(what: [&str; 3], seed: u64) -> (Option<i32>, String) {
     let mut command = program("programs");
-    command.args(["streams", breaks, when]);
+    command.arg("streams").args(what);
     let mut tree = Program::start(command);
     tree.wait_for("streaming");
     hold_back(Chance::new(seed).delay(6));

@@ -30,6 +30,12 @@ fn start() {
     });
 }
 
+/// Has the executor make what it keeps open for the life of the process, with the feature `tokio1`
+/// tokio's as well, and starts none of its threads for tasks.
+pub fn open_what_stays() {
+    async_global_executor::block_on(std::future::ready(()));
+}
+
 /// Runs a future to its end on this thread, polling other tasks meanwhile.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     start();

@@ -87,6 +87,7 @@ pub(crate) struct Plan {
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     pub(crate) clear_env: bool,
     pub(crate) cwd: Option<PathBuf>,
+    pub(crate) stdin: StdioSpec,
     pub(crate) stdout: StdioSpec,
     pub(crate) stderr: StdioSpec,
 }
@@ -141,6 +142,7 @@ pub(crate) trait Launcher: Sync {
 async fn start_here(plan: Plan, keep: impl Send + 'static) -> Result<Launched, LaunchError> {
     let args = entry::arguments().ok_or(LaunchError::NoEntry)?;
     let (boot, theirs) = Socket::pair().map_err(LaunchError::Link)?;
+    process::lend_stdin(&boot, &plan.stdin).map_err(LaunchError::Stdin)?;
     let spec = SpawnSpec {
         name: plan.aid.name().to_owned(),
         program: Program::SelfExe,
@@ -173,6 +175,9 @@ pub(crate) enum LaunchError {
     /// The system gives no socket pair.
     #[error("make its link: {0}")]
     Link(io::Error),
+    /// The system hands its standard input over to nobody.
+    #[error("hand its standard input over: {0}")]
+    Stdin(io::Error),
     /// The system does not start it.
     #[error("{}", with_source(.0))]
     Spawn(#[from] SpawnError),

@@ -52,6 +52,7 @@ pub(crate) struct ChildOptions {
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     pub(crate) clear_env: bool,
     pub(crate) cwd: Option<PathBuf>,
+    pub(crate) stdin: StdioSpec,
     pub(crate) stdout: StdioSpec,
     pub(crate) stderr: StdioSpec,
     pub(crate) log_level: Option<String>,
@@ -69,6 +70,7 @@ impl ChildOptions {
             env: Vec::new(),
             clear_env: false,
             cwd: None,
+            stdin: StdioSpec::Null,
             stdout: StdioSpec::Inherit,
             stderr: StdioSpec::Inherit,
             log_level: None,
@@ -105,6 +107,46 @@ macro_rules! child_options {
         /// Starts the child in this directory instead of ours.
         pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
             self.options.cwd = Some(dir.into());
+            self
+        }
+
+        /// Says what the child reads as its standard input. The default is nothing. For a pipe give
+        /// it an end of one, as [`StdioSpec::Fd`]. Whoever reads a terminal reads it beside the
+        /// shell and the debugger's prompts, which want the same keys.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use std::io::{self, Write};
+        /// use tractor_nursery::{Options, open_nursery, run};
+        /// # use tractor_core as tractor;
+        /// # use tractor::process::StdioSpec; // `tractor::StdioSpec`
+        /// # use tractor_macros::rpc;
+        ///
+        /// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
+        /// async fn count_lines() -> usize {
+        ///     io::stdin().lines().count()
+        /// }
+        ///
+        /// fn main() -> Result<(), tractor::Error> {
+        ///     run(Options::default(), async || {
+        ///         open_nursery(async |nursery| {
+        ///             let (reader, mut writer) = io::pipe().expect("a descriptor is free");
+        ///             let counter = nursery
+        ///                 .run_in_actor("counter", count_lines())
+        ///                 .stdin(StdioSpec::Fd(reader.into()))
+        ///                 .await?;
+        ///             writer.write_all(b"one\ntwo\n").expect("it is read");
+        ///             drop(writer); // the end
+        ///             assert_eq!(counter.result().await?, 2);
+        ///             Ok(())
+        ///         })
+        ///         .await
+        ///     })
+        /// }
+        /// ```
+        pub fn stdin(mut self, stdin: StdioSpec) -> Self {
+            self.options.stdin = stdin;
             self
         }
 
@@ -186,10 +228,10 @@ impl IntoFuture for StartActor {
     }
 }
 
-fn check_outputs(options: &ChildOptions) -> Result<(), String> {
-    let outputs = [&options.stdout, &options.stderr];
-    if outputs.iter().any(|to| matches!(to, StdioSpec::Pipe)) {
-        let reason = "nobody would read the other end of its pipe: make one, and give it an end";
+fn check_stdio(options: &ChildOptions) -> Result<(), String> {
+    let stdio = [&options.stdin, &options.stdout, &options.stderr];
+    if stdio.iter().any(|spec| matches!(spec, StdioSpec::Pipe)) {
+        let reason = "nobody would hold the other end of its pipe: make one, and give it an end";
         return Err(reason.to_owned());
     }
     Ok(())
@@ -220,7 +262,7 @@ async fn launch<L: Launcher>(
     if let Some(error) = options.bad_var.take() {
         return Err(not_spawned(error.to_string()));
     }
-    check_outputs(&options).map_err(not_spawned)?;
+    check_stdio(&options).map_err(not_spawned)?;
     check_limits(actor).map_err(not_spawned)?;
     inner.begin_start()?;
     // If this future is dropped while the process is being started, the start is not over before
@@ -234,6 +276,7 @@ async fn launch<L: Launcher>(
         env: options.env,
         clear_env: options.clear_env,
         cwd: options.cwd,
+        stdin: options.stdin,
         stdout: options.stdout,
         stderr: options.stderr,
     };

@@ -22,11 +22,13 @@ use tractor_core::process::census::{
 use tractor_core::process::{
     self, ExitStatus, Process, Program, Signal, SpawnSpec, Spawned, StdioSpec, spawn_blocking,
 };
+use tractor_core::rt;
 use tractor_ipc::{Channel, Kind, Socket, TreeId, codec};
 
 use crate::child_main::{self, Begun};
 use crate::entry::{self, Entry};
 use crate::options::Options;
+use crate::os;
 use crate::outcome::Outcome;
 use crate::root::{left_sockets, run_root};
 use crate::signals;
@@ -93,6 +95,7 @@ fn be_root<R: Outcome, F: AsyncFnOnce() -> R>(begun: Begun, options: Options, bo
     if let Err(error) = rustix::stdio::dup2_stdout(rustix::stdio::stderr()) {
         child_main::fail(&format!("join standard output and error: {error}"));
     }
+    rt::open_what_stays();
     let before = open_fds();
     let run = || {
         run_root(options, tree, async || {
@@ -171,16 +174,7 @@ fn check_rest() -> Result<(), String> {
 /// What is open now, was not before, and is not the runtime's own.
 fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
     // The runtime's own stay for the life of the process: they are few and known.
-    let kept = |target: &Path| {
-        let kinds = [
-            "anon_inode:[eventpoll]",
-            "anon_inode:[eventfd]",
-            "anon_inode:[timerfd]",
-            "pipe:",
-        ];
-        let text = target.to_string_lossy();
-        kinds.iter().any(|kind| text.starts_with(kind)) || journal::is_written(target)
-    };
+    let kept = |target: &Path| os::is_waited_with(target) || journal::is_written(target);
     let after = open_fds()?;
     let left = after
         .iter()

@@ -71,6 +71,8 @@ pub(crate) async fn f23_undecodable_arguments_fail_their_call_only(
                 text.contains("'worker'") && text.contains("scenarios::"),
                 "{what}: {text}"
             );
+            let is_deep = text.contains("decode a value nested deeper than");
+            assert_eq!(is_deep, what == "nesting without end", "{what}: {text}");
         }
         answers_a_ping(channel).await;
         assert_eq!(worker.run(pid()).await?, worker.pid());

@@ -16,9 +16,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use super::{marks, os, parent_death, spawner};
+use super::{StdioSpec, marks, parent_death, spawner};
+use crate::os;
 
 /// Tells whether this process was started by [`spawn()`](super::spawn()) of an actor of the same
 /// program.
@@ -52,8 +53,8 @@ impl Boot {
     /// Ties our life to the parent's and gives the link to it.
     ///
     /// In this order: SIGKILL at the parent's death, end at once if it died before; the link moves
-    /// from descriptor 0, where /dev/null takes its place, to one above 2 that no program which we
-    /// start inherits; the controlling terminal is given up, so that no read, write or setting of
+    /// from descriptor 0, where what [`lend_stdin`] has sent or /dev/null takes its place, to one
+    /// above 2 that no program which we start inherits; the controlling terminal is given up, so that no read, write or setting of
     /// it can stop us.
     ///
     /// # Errors
@@ -71,10 +72,31 @@ impl Boot {
             os::die();
         }
         parent_death::tied();
-        let link = os::replace_stdin(&File::open("/dev/null")?)?;
+        let stdin = match os::take_descriptor(rustix::stdio::stdin())? {
+            Some(stdin) => stdin,
+            None => File::open("/dev/null")?.into(),
+        };
+        let link = os::replace_stdin(&stdin)?;
+        drop(stdin);
         os::drop_controlling_terminal()?;
         crate::fault!("boot.entered");
         Ok(link)
+    }
+}
+
+/// Says what a child is to read as its standard input, on our end of its link, before anything
+/// else is written there. What nobody says this of reads nothing.
+///
+/// # Errors
+///
+/// EMFILE if too many descriptors are on their way, and InvalidInput for a [`StdioSpec::Pipe`],
+/// whose other end nobody would hold.
+pub fn lend_stdin(link: impl AsFd, stdin: &StdioSpec) -> io::Result<()> {
+    match stdin {
+        StdioSpec::Null => Ok(()),
+        StdioSpec::Inherit => os::send_descriptor(link, rustix::stdio::stdin()),
+        StdioSpec::Fd(stdin) => os::send_descriptor(link, stdin.as_fd()),
+        StdioSpec::Pipe => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 
@@ -86,11 +108,8 @@ impl Boot {
 ///
 /// NotFound if /proc is not there.
 pub fn set_process_name(name: &str) -> io::Result<()> {
-    os::set_main_thread_name(cut(name, NAME_BYTES_MAX))
+    os::set_main_thread_name(cut(name, os::NAME_BYTES_MAX))
 }
-
-/// What the kernel keeps of a name.
-const NAME_BYTES_MAX: usize = 15;
 
 fn cut(name: &str, bytes_max: usize) -> &str {
     let mut end = name.len().min(bytes_max);

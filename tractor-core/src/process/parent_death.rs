@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::os::{self, User};
+use crate::os::{self, User};
 
 /// Who this process was when its life was tied to its parent's.
 static TIED: OnceLock<User> = OnceLock::new();

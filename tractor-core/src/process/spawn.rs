@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use tractor_ipc::TreeId;
 
 use super::{Process, marks, oom, spawner};
+use crate::os;
 
 /// What to start.
 ///
@@ -58,16 +59,16 @@ pub enum Program {
     Path(PathBuf),
 }
 
-/// Where a new process writes.
+/// Where a new process writes, or what it reads.
 #[derive(Debug)]
 pub enum StdioSpec {
-    /// Where we write.
+    /// Where we write, or what we read.
     Inherit,
-    /// Nowhere.
+    /// Nowhere, or nothing.
     Null,
     /// To a pipe, whose other end comes with [`Spawned`]. The start of an actor refuses it.
     Pipe,
-    /// To this.
+    /// To this, or this.
     Fd(OwnedFd),
 }
 
@@ -279,7 +280,7 @@ pub(super) fn start(spec: SpawnSpec) -> Result<Spawned, SpawnError> {
 )]
 fn command(spec: SpawnSpec) -> Command {
     let (program, is_ours) = match &spec.program {
-        Program::SelfExe => (PathBuf::from("/proc/self/exe"), true),
+        Program::SelfExe => (os::own_program().to_owned(), true),
         Program::Path(path) => (locate(path, &spec), false),
     };
     let mut command = Command::new(program);

@@ -6,6 +6,8 @@ mod channels;
 mod codec;
 /// Frames survive any cutting.
 mod frames;
+/// What is fuzzed, by chance.
+mod fuzzed;
 /// Handshakes survive honest peers only.
 mod handshakes;
 /// Sockets and listeners.

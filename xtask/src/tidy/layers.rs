@@ -23,7 +23,7 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 17] = [
+const PURE_MODULES: [&str; 18] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
@@ -39,6 +39,7 @@ const PURE_MODULES: [&str; 17] = [
     "tractor-nursery/src/pool/window",
     "tractor-debug/src/lock",
     "tractor-debug/src/native",
+    "tractor-debug/src/os/linux/refusal",
     "tractor-debug/src/repl",
     "tractor-discovery/src/registrar/table",
 ];

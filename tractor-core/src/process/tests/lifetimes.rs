@@ -1,7 +1,7 @@
 //! Who dies with whom, and who is reaped by whom.
 
 use super::*;
-use crate::process::{Adoption, become_subreaper, census, marks};
+use crate::process::{Adoption, become_subreaper, census, lend_stdin, marks};
 
 #[test]
 fn a_child_enters_and_is_told_from_others_no_more() {
@@ -16,6 +16,21 @@ fn a_child_enters_and_is_told_from_others_no_more() {
     assert_eq!(link.ask("fds"), format!("{:?}", inheritable_fds()));
     process.kill_group().unwrap();
     assert!(!reap(&process).is_success());
+}
+
+#[test]
+fn a_child_that_is_lent_an_input_has_it_and_nothing_more() {
+    let (mut link, spec) = role_spec("child");
+    let text = File::open("/proc/version").unwrap();
+    lend_stdin(&link.stream, &StdioSpec::Fd(text.into())).unwrap();
+    let (process, _output) = start(spec);
+    assert_eq!(link.line(), "entered");
+    assert_eq!(link.ask("stdin"), "\"/proc/version\"");
+    // The byte that it came with is not in the link, nor is there a second copy.
+    assert_eq!(link.ask("next line"), "next line");
+    assert_eq!(link.ask("fds"), format!("{:?}", inheritable_fds()));
+    process.kill_group().unwrap();
+    reap(&process);
 }
 
 #[test]

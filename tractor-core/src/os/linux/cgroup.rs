@@ -1,4 +1,4 @@
-//! Linux: which control group counts the memory of a process, and what it has counted.
+//! Which control group counts the memory of a process, and what it has counted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 ///
 /// A process that has exited is asked before it is reaped. Of groups of the first version the
 /// kernel says then that it was in the topmost one, so that there is no answer.
-pub(in crate::process) fn memory_events(pid: Option<u32>) -> Option<PathBuf> {
+pub(crate) fn memory_events(pid: Option<u32>) -> Option<PathBuf> {
     let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
     let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
     events_file(&groups)
 }
 
 /// How many it has counted so far.
-pub(in crate::process) fn oom_kills(file: &Path) -> Option<u64> {
+pub(crate) fn oom_kills(file: &Path) -> Option<u64> {
     kills_in(&fs::read_to_string(file).ok()?)
 }
 
