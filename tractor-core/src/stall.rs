@@ -59,7 +59,7 @@ fn plan(after: Duration) {
 pub struct AtPrompt(());
 
 impl AtPrompt {
-    /// Begins.
+    /// Begins. It only adds to an atomic, so that it is allowed where a signal is handled.
     #[expect(clippy::new_without_default, reason = "it does something")]
     pub fn new() -> Self {
         PROMPTS.fetch_add(1, Ordering::SeqCst);

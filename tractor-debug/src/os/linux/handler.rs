@@ -12,6 +12,8 @@ use nix::libc::{self, c_int, c_void, siginfo_t};
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal};
 use rustix::process::{PTracer, Pid, set_ptracer};
 
+use tractor_core::stall::AtPrompt;
+
 use super::tracing::this_thread;
 use crate::fatal::Fatal;
 
@@ -134,6 +136,8 @@ fn tell_and_wait(number: c_int, info: &siginfo_t, thread: u32) {
         // A system that knows nothing of it refuses no debugger for that.
         let _ = set_ptracer(PTracer::ProcessID(*root));
     }
+    // It adds to an atomic. Its end would do more, and this process has none but its own.
+    std::mem::forget(AtPrompt::new());
     if rustix::io::write(pipe, &fatal.encode()).is_ok() {
         let mut release = SigSet::empty();
         release.add(RELEASE);
