@@ -23,13 +23,14 @@ fn a_prompt_outlives_the_ladders_of_all_above_it(#[case] program: &str, #[case] 
     screen.prompt_after(&["Paused actor 'leaf'", "the leaf"]);
     screen.moment("cancel");
     screen.text("the root has cancelled");
-    // What must not happen would happen after four seconds.
-    pass(Duration::from_secs(5));
+    // What must not happen would happen after four seconds, and a stall be told after six.
+    pass(Duration::from_secs(7));
     screen.line("tree");
     screen.prompt_after(&["middle (pid", "leaf (pid"]);
     screen.line("c");
     let ended = screen.end();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert!(!ended.all.contains("has stalled"), "{ended:?}");
 }
 
 /// Fault 6 and 7: the prompt goes with those who are below the one that is killed.
