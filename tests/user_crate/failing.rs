@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::future::pending;
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Stdio, exit};
+use std::process::{Command, exit};
 
 use tractor::open_nursery;
 
@@ -71,9 +71,12 @@ async fn leaks_a_socket() {
 
 #[tractor::test]
 async fn leaks_a_zombie() {
-    let child = Command::new("true").stdout(Stdio::piped()).spawn().unwrap();
-    // Its end, which nobody asks for.
-    std::io::read_to_string(child.stdout.unwrap()).unwrap();
+    let child = Command::new("true").spawn().unwrap();
+    // Its end, which nobody asks for. A pipe of it would end a moment before.
+    let stat = format!("/proc/{}/stat", child.id());
+    while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
+        std::thread::yield_now();
+    }
 }
 
 #[tractor::test(timeout = 4)]

@@ -6,8 +6,6 @@
 //! thread whose user code holds it up, and gives it to a *spare*. A task that waits for an answer
 //! may read the link itself for a moment (`looking.rs`). `docs/design/io-threads.md` tells why.
 
-// Which descriptors are ready.
-pub(crate) mod poller;
 // Who reads a link.
 pub(crate) mod token;
 // Whether a waiter should read it itself.
@@ -44,10 +42,10 @@ use std::time::{Duration, Instant};
 use self::link::Link;
 use self::monitor::Monitor;
 use self::pace::Pace;
-use self::poller::{Interest, Poller};
 use self::role::Lead;
 use crate::exports;
 use crate::invoke::RpcTask;
+use crate::os::{Interest, Poller};
 use crate::rt;
 use crate::timer::{Alarm, TimerKey, TimerQueue};
 

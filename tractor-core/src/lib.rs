@@ -6,7 +6,7 @@
 //! names of actors nor nurseries: those are services and owners that the crates above register.
 //! Read [`Portal`] first, then [`CancelScope`] and [`Error`].
 
-// Unsafe code stands in one file (process/os/linux.rs), where the system has no safe call.
+// Unsafe code stands in one file (os/unix.rs), where the system has no safe call.
 #![deny(unsafe_code)]
 
 extern crate self as tractor_core;
@@ -34,6 +34,9 @@ pub mod runtime_vars;
 // Starting, watching and reaping processes.
 pub mod fault;
 pub mod process;
+
+// What only one system has.
+mod os;
 
 // What is left of a tree that hangs.
 pub mod journal;

@@ -21,7 +21,7 @@ mod spawner;
 mod stuck;
 
 // A process that is held by descriptor.
-mod pidfd;
+mod handle;
 
 // How a process ended, and whom a subreaper inherits.
 mod reap;
@@ -44,17 +44,13 @@ mod exit;
 // Stopping a tree, and going on.
 mod suspend;
 
-// What differs between operating systems.
-#[expect(unsafe_code, reason = "one ioctl and one function that no crate wraps")]
-mod os;
-
 #[cfg(test)]
 mod tests;
 
 pub use boot::{Boot, detect, lend_stdin, set_process_name};
 pub use exit::at_exit;
+pub use handle::{Process, Signal};
 pub use image::build_id;
-pub use pidfd::{Process, Signal};
 pub use reap::{Adoption, ExitStatus, become_subreaper};
 pub use spawn::{
     Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,

@@ -31,8 +31,7 @@ use std::thread;
 use nix::sys::signal::{SigSet, Signal as Masked};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::sockopt;
-use rustix::process::{self as sys, Pid, Signal};
+use rustix::process::{self as sys, Pid};
 use rustix::stdio;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
@@ -41,7 +40,7 @@ use self::asides::Asides;
 use self::keys::Keys;
 use self::line::Reader;
 use self::wire::{Answer, Order};
-use crate::launcher;
+use crate::{launcher, os};
 
 /// If this process was started to be a tree's line editor, or to become a native debugger: is it,
 /// and does not return.
@@ -84,8 +83,8 @@ pub(crate) const HISTORY: &str = "TRACTOR_EDITOR_HISTORY";
 fn asked_by() -> Option<Pid> {
     let mark = std::env::var(EDITOR_OF).ok()?;
     let root = Pid::from_raw(mark.parse().ok()?)?;
-    let peer = sockopt::socket_peercred(stdio::stdin()).ok()?;
-    (peer.pid == root && sys::getppid() == Some(root)).then_some(root)
+    let peer = tractor_ipc::peer_of(stdio::stdin())?;
+    (peer.pid == root.as_raw_pid() && sys::getppid() == Some(root)).then_some(root)
 }
 
 /// What the editor has to leave as it found it, and whom it serves.
@@ -116,7 +115,7 @@ impl Post {
         // Whoever started the root may have blocked any of these, and that is inherited.
         SigSet::empty().thread_set_mask()?;
         // This thread does not end before the process.
-        sys::set_parent_process_death_signal(Some(Signal::TERM))?;
+        os::end_with_parent()?;
         if sys::getppid() != Some(root) {
             return Err(io::Error::other("its root is gone"));
         }

@@ -5,20 +5,17 @@
 //! stack may be full. So its handler only writes a message of fixed size to a pipe of the parent's
 //! and waits; the parent has the prompt in its stead, and lets it go on to its end.
 
-// What runs inside the signal; the crate's only `unsafe`.
-#[expect(unsafe_code, reason = "signal handlers, and a signal to one thread")]
-mod handler;
-
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
+use signal_hook::consts::{SIGBUS, SIGSEGV};
 
+use crate::os;
 use crate::repl::{LinkLine, TaskLine, World};
 
-pub(crate) use handler::panic_was_seen;
+pub(crate) use crate::os::panic_was_seen;
 
 /// Where the children of an actor tell of fatal signals.
 #[derive(Debug)]
@@ -48,10 +45,15 @@ impl FatalPipe {
     ///
     /// # Errors
     ///
-    /// Those of `pipe2(2)`: no descriptor is left.
+    /// Those of `pipe(2)`: no descriptor is left.
     pub fn make() -> io::Result<Self> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        Ok(Self { reader, writer })
+        let (reader, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        Ok(Self {
+            reader: reader.into(),
+            writer: writer.into(),
+        })
     }
 
     /// By which number a child finds it, among the descriptors of this process.
@@ -92,19 +94,19 @@ pub fn tell_of_fatal_signals(number: RawFd, root: u32) -> io::Result<()> {
     let Some(parent) = rustix::process::getppid() else {
         return Err(io::Error::other("the parent is in another namespace"));
     };
-    let path = format!("/proc/{}/fd/{number}", parent.as_raw_pid());
+    let path = os::fd_path(parent.as_raw_nonzero().get().unsigned_abs(), number);
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let pipe = rustix::fs::open(path, flags, Mode::empty())?;
-    handler::install(pipe, root)
+    os::install_handler(pipe, root)
 }
 
 impl Fatal {
     /// Lets the process go on to its end. One that is gone needs nothing.
     pub fn release(&self) {
-        handler::release(self);
+        os::release(self);
     }
 
-    fn encode(self) -> [u8; MESSAGE_BYTES] {
+    pub(crate) fn encode(self) -> [u8; MESSAGE_BYTES] {
         let mut bytes = [0; MESSAGE_BYTES];
         bytes[..4].copy_from_slice(&MARK);
         bytes[4..8].copy_from_slice(&self.pid.to_ne_bytes());
@@ -133,10 +135,11 @@ impl Fatal {
     /// What is known of it beyond its number, for `info`.
     pub(crate) fn facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("thread", self.thread.to_string())];
-        match (self.signal, self.code) {
-            // Of a process, not of the system.
-            (_, ..=0) => facts.push(("sent", "by a process, perhaps by itself".to_owned())),
-            (SIGSEGV | SIGBUS, _) => facts.push(("address", format!("{:#x}", self.address))),
+        match self.signal {
+            _ if os::is_sent(self.code) => {
+                facts.push(("sent", "by a process, perhaps by itself".to_owned()))
+            }
+            SIGSEGV | SIGBUS => facts.push(("address", format!("{:#x}", self.address))),
             _ => {}
         }
         let named = |(name, value): (&str, String)| (name.to_owned(), value);
@@ -174,9 +177,6 @@ const MARK: [u8; 4] = *b"trcf";
 
 /// So short that it is written whole or not at all: at most `PIPE_BUF`.
 const MESSAGE_BYTES: usize = 28;
-
-const SIGBUS: i32 = 7;
-const SIGSEGV: i32 = 11;
 
 #[cfg(test)]
 mod tests {

@@ -15,12 +15,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use futures::future::BoxFuture;
-use rustix::process::{PTracer, Pid, set_ptracer};
 use tractor_core::{Actor, Error};
 
 use crate::lock::Lease;
 use crate::message::{Answer, Ask};
 use crate::native::{Gate, Target};
+use crate::os;
 use crate::repl::Native;
 use crate::scene::Scene;
 use crate::session::ask;
@@ -39,7 +39,7 @@ pub(crate) enum Stack {
 impl Stack {
     /// That of the calling thread, which is about to wait.
     pub(crate) fn of_this_thread() -> Self {
-        Self::Parked(this_thread())
+        Self::Parked(os::this_thread())
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn hand_over(
     let (thread, gate) = match stack {
         Stack::Polled => match Pipe::new() {
             Ok(pipe) => {
-                let target = target(Some(this_thread()), pipe.gate());
+                let target = target(Some(os::this_thread()), Some(pipe.gate()));
                 return wait_in_poll(asked(actor, lease, native, target), pipe);
             }
             Err(error) => {
@@ -101,13 +101,6 @@ fn asked(
         };
         ask(actor, &question).await
     })
-}
-
-fn this_thread() -> u32 {
-    rustix::thread::gettid()
-        .as_raw_nonzero()
-        .get()
-        .unsigned_abs()
 }
 
 /// Waits without leaving the poll that this is called in. The runtime's own threads bring what it
@@ -161,8 +154,8 @@ impl Pipe {
     }
 
     /// It, for a debugger.
-    fn gate(&self) -> Option<Gate> {
-        self.writer.as_raw_fd().try_into().ok().map(Gate)
+    fn gate(&self) -> Gate {
+        Gate(os::fd_path(std::process::id(), self.writer.as_raw_fd()))
     }
 }
 
@@ -182,22 +175,15 @@ struct Traceable;
 
 impl Traceable {
     fn by(root: u32) -> Self {
-        if let Some(root) = root.try_into().ok().and_then(Pid::from_raw) {
-            set(PTracer::ProcessID(root));
-        }
+        os::allow_tracing(Some(root));
         Self
     }
 }
 
 impl Drop for Traceable {
     fn drop(&mut self) {
-        set(PTracer::None);
+        os::allow_tracing(None);
     }
-}
-
-fn set(tracer: PTracer) {
-    // A system that knows nothing of it refuses no debugger for that.
-    let _ = set_ptracer(tracer);
 }
 
 #[cfg(test)]

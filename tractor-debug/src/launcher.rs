@@ -17,7 +17,7 @@ use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal as Masked};
 use rustix::io::Errno;
-use rustix::process::{self as sys, Pid, Signal};
+use rustix::process::{self as sys, Pid};
 use rustix::stdio;
 use rustix::termios::tcsetpgrp;
 use tractor_core::process::marks;
@@ -25,6 +25,7 @@ use tractor_core::process::marks;
 use crate::editor::wire;
 use crate::editor::{EDITOR_OF, HISTORY};
 use crate::native::Launch;
+use crate::os;
 
 /// Set for an editor that is to be a launcher instead.
 pub(crate) const LAUNCHER: &str = "TRACTOR_EDITOR_LAUNCHES";
@@ -48,7 +49,7 @@ pub(crate) fn launch(root: Pid) {
 fn become_program(root: Pid, link: &mut UnixStream) -> io::Result<std::convert::Infallible> {
     // It holds for the program as well, and this thread is the one that becomes it. By this signal,
     // unlike SIGKILL, a debugger puts the terminal back.
-    sys::set_parent_process_death_signal(Some(Signal::TERM))?;
+    os::end_with_parent()?;
     if sys::getppid() != Some(root) {
         return Err(io::Error::other("its root is gone"));
     }

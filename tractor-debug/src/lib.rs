@@ -78,6 +78,9 @@ mod attendance;
 mod hand_over;
 mod native;
 
+// What only one system has.
+mod os;
+
 // What is said between the halves, and counted on the way.
 mod message;
 pub mod service;

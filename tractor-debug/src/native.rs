@@ -10,12 +10,8 @@ mod gdb;
 mod lldb;
 // What both are told in Python.
 mod script;
-// Why the system does not let it attach.
-mod refusal;
 
 use serde::{Deserialize, Serialize};
-
-pub(crate) use refusal::{Facts, Status};
 
 use crate::repl::{Native, NativeKind};
 
@@ -31,10 +27,10 @@ pub(crate) struct Target {
     pub(crate) gate: Option<Gate>,
 }
 
-/// A pipe of the paused process, by its descriptor there: the pause ends when a byte other than
-/// zero is written to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Gate(pub(crate) u32);
+/// A pipe of the paused process, by a path: the pause ends when a byte other than zero is written
+/// to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gate(pub(crate) String);
 
 /// How a native debugger is started: by the first of these that works here, or else by the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,8 +107,13 @@ pub(crate) fn greeting(kind: NativeKind, target: &Target) -> String {
     format!("{name} gets the terminal; process {pid} stands still until {name} is left\n{stack}")
 }
 
-/// What stands above the next prompt.
-pub(crate) fn epilogue(kind: NativeKind, target: &Target, how: &Outcome, facts: &Facts) -> String {
+/// What stands above the next prompt. `refusal` tells why it could not attach.
+pub(crate) fn epilogue(
+    kind: NativeKind,
+    target: &Target,
+    how: &Outcome,
+    refusal: impl FnOnce() -> String,
+) -> String {
     let (name, pid) = (name(kind), target.pid);
     match how {
         Outcome::Ended { code: Some(0), .. } => format!("back from {name}\n"),
@@ -120,10 +121,7 @@ pub(crate) fn epilogue(kind: NativeKind, target: &Target, how: &Outcome, facts: 
             code: Some(CANNOT_ATTACH),
             ..
         } => {
-            format!(
-                "{name} cannot attach to process {pid}: {}\n",
-                facts.explain()
-            )
+            format!("{name} cannot attach to process {pid}: {}\n", refusal())
         }
         Outcome::Ended { how, .. } => format!("{name} {how}; the terminal is as before\n"),
         Outcome::NotStarted(reason) => format!(
@@ -155,7 +153,7 @@ mod tests {
     }
 
     fn said(how: Outcome) -> String {
-        epilogue(NativeKind::Gdb, &target(), &how, &Facts::default())
+        epilogue(NativeKind::Gdb, &target(), &how, || "it is gone".to_owned())
     }
 
     #[test]

@@ -30,7 +30,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, eventfd};
 use tractor_ipc::TreeId;
 
 use self::backlog::Backlog;
@@ -40,6 +39,7 @@ use self::owner::{Command, Owner, PendingLoan, PendingRead};
 use crate::editor::history;
 use crate::lock::Lease;
 use crate::native::{Launch, Outcome};
+use crate::os::Wake;
 
 /// The terminal of this process. Dropping it ends a read in progress and puts the terminal back as
 /// it was.
@@ -72,7 +72,7 @@ use crate::native::{Launch, Outcome};
 #[derive(Debug)]
 pub struct Terminal {
     commands: mpsc::Sender<Command>,
-    wake: Arc<owner::Wake>,
+    wake: Arc<Wake>,
     prompts: Arc<AtomicUsize>,
     /// Of what is said, if this takes output.
     backlog: Option<Arc<Backlog>>,
@@ -182,9 +182,7 @@ impl Terminal {
         claim: Claim,
         settings: Settings,
     ) -> Result<Self, NoTerminal> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| NoTerminal::System(error.into()))?;
-        let wake = Arc::new(owner::Wake(wake));
+        let wake = Arc::new(Wake::new().map_err(NoTerminal::System)?);
         let prompts = Arc::new(AtomicUsize::new(0));
         let (commands, received) = mpsc::channel();
         let backlog = output.as_ref().map(Output::backlog);

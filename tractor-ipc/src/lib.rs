@@ -72,6 +72,9 @@ pub mod handshake;
 // Sockets and listeners.
 pub mod transport;
 
+// What only one system has.
+mod os;
+
 // Whole messages in order, blocking.
 pub mod channel;
 
@@ -83,5 +86,6 @@ pub use codec::{DecodeError, EncodeError};
 pub use frame::{Frame, FrameDecoder, FrameError, FrameStart, Payload, PayloadTooLong};
 pub use handshake::{Handshake, HandshakeError, Local, PROTOCOL_VERSION, Peer, Step};
 pub use message::{FROM_CALLEE, Kind, UnknownKind};
-pub use transport::{AcceptError, Listener, Socket};
+pub use os::Credentials;
+pub use transport::{AcceptError, Listener, Socket, peer_of};
 pub use tree::{BuildId, TreeId, TreeSecret};

@@ -75,7 +75,7 @@ pub const NAME_BYTES_MAX: usize = 128;
 
 /// Longest path of a Unix socket, in bytes: what the kernel's address holds besides its final
 /// zero.
-pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub const SOCKET_PATH_BYTES_MAX: usize = crate::os::SOCKET_PATH_BYTES_MAX;
 
 /// Connections that may wait to be accepted.
 ///

@@ -12,13 +12,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
-use rustix::net::{
-    self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags,
-    SocketType, sockopt,
-};
+use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, Shutdown, sockopt};
 
 use crate::addr::Address;
 use crate::limits::{CONNECT_MS_MAX, LISTEN_BACKLOG};
+use crate::os::{self, Credentials};
 
 /// One end of a connection. Dropping it closes it.
 ///
@@ -50,12 +48,7 @@ impl Socket {
     ///
     /// Those of `socketpair(2)`: too many open files.
     pub fn pair() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (ours, theirs) = os::pair()?;
         Ok((Self::from_owned_fd(ours)?, theirs))
     }
 
@@ -134,11 +127,11 @@ impl Socket {
     pub fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             let result = match slices {
-                [only] => net::send(&self.fd, only, SendFlags::NOSIGNAL),
+                [only] => net::send(&self.fd, only, os::WITHOUT_SIGNAL),
                 _ => {
                     let slices = &slices[..slices.len().min(1024)];
                     let mut nothing = SendAncillaryBuffer::default();
-                    net::sendmsg(&self.fd, slices, &mut nothing, SendFlags::NOSIGNAL)
+                    net::sendmsg(&self.fd, slices, &mut nothing, os::WITHOUT_SIGNAL)
                 }
             };
             match result {
@@ -160,7 +153,7 @@ impl Socket {
 
     /// Whether it is a TCP connection: what the peer sent last may arrive when it has ended.
     pub fn is_tcp(&self) -> bool {
-        let domain = sockopt::socket_domain(&self.fd);
+        let domain = os::family(&self.fd);
         domain.is_ok_and(|domain| domain != AddressFamily::UNIX)
     }
 
@@ -168,14 +161,14 @@ impl Socket {
     ///
     /// Of a pair both ends were made by the process that called [`pair`](Self::pair).
     pub fn peer_uid(&self) -> Option<u32> {
-        unix::peer(&self.fd).map(|peer| peer.uid.as_raw())
+        unix::peer(&self.fd).map(|peer| peer.uid)
     }
 
     /// The process that made the other end, `None` for TCP.
     ///
     /// Of a pair both ends were made by the process that called [`pair`](Self::pair).
     pub fn peer_pid(&self) -> Option<i32> {
-        unix::peer(&self.fd).map(|peer| peer.pid.as_raw_pid())
+        unix::peer(&self.fd).map(|peer| peer.pid)
     }
 }
 
@@ -244,7 +237,7 @@ impl Listener {
     /// [`AcceptError::Io`] if none can be accepted now, most likely for too many open files.
     pub fn accept(&self) -> Result<Option<Socket>, AcceptError> {
         let fd = loop {
-            match net::accept_with(&self.fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            match os::accept(&self.fd) {
                 Ok(fd) => break fd,
                 Err(Errno::AGAIN) => return Ok(None),
                 // One that went away while it waited is no reason to stop.
@@ -302,6 +295,12 @@ pub enum AcceptError {
     /// The system refused.
     #[error("accept a connection")]
     Io(#[from] io::Error),
+}
+
+/// Who made the other end of a descriptor that is not ours to take over; `None` if it is no
+/// connected Unix socket.
+pub fn peer_of(fd: impl AsFd) -> Option<Credentials> {
+    unix::peer(fd)
 }
 
 /// Connects a blocking socket, for a bounded time.

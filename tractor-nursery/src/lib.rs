@@ -69,6 +69,9 @@ mod debugger;
 mod dump;
 mod fatal;
 
+// What only one system has.
+mod os;
+
 // Tests whose body is a root.
 mod testing;
 

@@ -12,6 +12,8 @@ use rustix::fs::{FlockOperation, flock};
 use tractor_ipc::limits::SOCKET_PATH_BYTES_MAX;
 use tractor_ipc::{ActorId, Address, TreeId};
 
+use crate::os;
+
 /// The directory of all trees of a user, below the runtime directory.
 const TREES: &str = "tractor";
 /// The file whose lock the root holds.
@@ -123,7 +125,12 @@ fn usual_bases() -> Vec<PathBuf> {
         .filter(|base| base.is_absolute())
         .collect();
     // Making a socket in memory takes a twentieth of the time that it takes on a disk.
-    bases.extend(["/dev/shm", "/tmp"].map(PathBuf::from));
+    bases.extend(
+        os::MEMORY_DIRS
+            .into_iter()
+            .chain(["/tmp"])
+            .map(PathBuf::from),
+    );
     bases
 }
 

@@ -28,6 +28,7 @@ use tractor_ipc::{Channel, Kind, Socket, TreeId, codec};
 use crate::child_main::{self, Begun};
 use crate::entry::{self, Entry};
 use crate::options::Options;
+use crate::os;
 use crate::outcome::Outcome;
 use crate::root::{left_sockets, run_root};
 use crate::signals;
@@ -173,16 +174,7 @@ fn check_rest() -> Result<(), String> {
 /// What is open now, was not before, and is not the runtime's own.
 fn left_open(before: &[OpenFd]) -> io::Result<Vec<String>> {
     // The runtime's own stay for the life of the process: they are few and known.
-    let kept = |target: &Path| {
-        let kinds = [
-            "anon_inode:[eventpoll]",
-            "anon_inode:[eventfd]",
-            "anon_inode:[timerfd]",
-            "pipe:",
-        ];
-        let text = target.to_string_lossy();
-        kinds.iter().any(|kind| text.starts_with(kind)) || journal::is_written(target)
-    };
+    let kept = |target: &Path| os::is_waited_with(target) || journal::is_written(target);
     let after = open_fds()?;
     let left = after
         .iter()

@@ -7,6 +7,7 @@ mod documents;
 mod files;
 mod habits;
 mod layers;
+mod platform;
 mod source;
 mod workspace;
 
@@ -35,12 +36,13 @@ pub(crate) enum Severity {
 
 type Rule = fn(&Workspace, &mut Vec<Finding>);
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     files::header,
     files::budget,
     layers::direction,
     layers::doors,
     layers::pure_files,
+    platform::one_os_module,
     habits::one_unsafe_file,
     habits::crate_wide_allow,
     habits::ignored_tests,

@@ -54,6 +54,8 @@ impl Drop for Shortage {
 /// Does something with so few descriptors left, from its beginning or after so many microseconds of
 /// it.
 async fn short_of_descriptors<F: Future>(free: usize, after: u64, done: F) -> F::Output {
+    // The executor takes some of its own with its first timer, perhaps in the midst of this.
+    async_std::task::sleep(ms(1)).await;
     if after == 0 {
         let _shortage = Shortage::leave(free);
         return done.await;
@@ -198,7 +200,8 @@ pub(crate) async fn f32_lookup_without_descriptors_forgets_nobody(
             // With none or one it may find it.
             let after = onset(&mut chance, 2000);
             let found = asker.run(find_with(free, after)).await;
-            assert!(found.is_ok_and(|found| found == Some(wanted.pid())) || free < 2);
+            let is_found = matches!(found, Ok(Some(pid)) if pid == wanted.pid());
+            assert!(is_found || free < 2, "{free} were free: {found:?}");
             let found = find_actor("wanted").await?.expect("it is there");
             assert_eq!(found.run(pid()).await?, wanted.pid());
         }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 use super::{Error, Report};
 use crate::ending::{Ending, UserError};
+use crate::os::signal_name;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -207,12 +208,6 @@ fn short_type(full: &str) -> String {
     short
 }
 
-/// A signal's name by its number on x86, ARM and RISC-V.
-fn signal_name(signal: i32) -> Option<&'static str> {
-    let index = usize::try_from(signal).ok()?.checked_sub(1)?;
-    SIGNAL_NAMES.get(index).copied()
-}
-
 /// Writes lines two blanks further in than the first.
 struct Indented<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
@@ -230,40 +225,6 @@ impl Write for Indented<'_, '_> {
 
 /// Calls that are named when an actor dies; a busy one may have thousands.
 const CALLS_SHOWN_MAX: usize = 3;
-
-const SIGNAL_NAMES: [&str; 31] = [
-    "SIGHUP",
-    "SIGINT",
-    "SIGQUIT",
-    "SIGILL",
-    "SIGTRAP",
-    "SIGABRT",
-    "SIGBUS",
-    "SIGFPE",
-    "SIGKILL",
-    "SIGUSR1",
-    "SIGSEGV",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGTERM",
-    "SIGSTKFLT",
-    "SIGCHLD",
-    "SIGCONT",
-    "SIGSTOP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGXCPU",
-    "SIGXFSZ",
-    "SIGVTALRM",
-    "SIGPROF",
-    "SIGWINCH",
-    "SIGIO",
-    "SIGPWR",
-    "SIGSYS",
-];
 
 #[cfg(test)]
 mod tests {
@@ -482,15 +443,5 @@ mod tests {
         for (full, short) in cases {
             assert_eq!(short_type(full), short);
         }
-    }
-
-    #[test]
-    fn signals_have_names() {
-        assert_eq!(signal_name(9), Some("SIGKILL"));
-        assert_eq!(signal_name(31), Some("SIGSYS"));
-        assert_eq!(
-            (signal_name(0), signal_name(-1), signal_name(34)),
-            (None, None, None)
-        );
     }
 }

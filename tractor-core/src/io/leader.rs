@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::look::LookScore;
-use super::poller::Ready;
 use super::role::{self, Role, user_code};
 use super::serve::serve;
 use super::{Engine, Entry, Job, SourceKey, Watch, looking, unwatch};
+use crate::os::Ready;
 use crate::rt;
 
 /// Leads until the role is lost, or is better kept in other surroundings.

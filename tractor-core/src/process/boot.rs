@@ -18,7 +18,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{StdioSpec, marks, os, spawner};
+use super::{StdioSpec, marks, spawner};
+use crate::os;
 
 /// Tells whether this process was started by [`spawn()`](super::spawn()) of an actor of the same
 /// program.
@@ -106,11 +107,8 @@ pub fn lend_stdin(link: impl AsFd, stdin: &StdioSpec) -> io::Result<()> {
 ///
 /// NotFound if /proc is not there.
 pub fn set_process_name(name: &str) -> io::Result<()> {
-    os::set_main_thread_name(cut(name, NAME_BYTES_MAX))
+    os::set_main_thread_name(cut(name, os::NAME_BYTES_MAX))
 }
-
-/// What the kernel keeps of a name.
-const NAME_BYTES_MAX: usize = 15;
 
 fn cut(name: &str, bytes_max: usize) -> &str {
     let mut end = name.len().min(bytes_max);

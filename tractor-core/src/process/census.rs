@@ -1,12 +1,12 @@
 //! Who is alive: what a test asks at its end, when nothing may be left.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::{marks, os};
+use super::marks;
+use crate::os;
 
-/// A process as /proc shows it.
+/// A process as the system shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcInfo {
     /// Its number.
@@ -31,7 +31,7 @@ pub fn marked_processes(tree: &str) -> Vec<ProcInfo> {
 /// Whether it was started with the mark of this tree.
 pub(super) fn is_marked(pid: u32, tree: &str) -> bool {
     let entry = format!("{}={tree}", marks::TREE);
-    environment(pid)
+    os::environment(pid)
         .split(|byte| *byte == 0)
         .any(|variable| variable == entry.as_bytes())
 }
@@ -59,49 +59,13 @@ pub struct OpenFd {
 ///
 /// # Errors
 ///
-/// EMFILE, and NotFound if /proc is not there.
+/// EMFILE, and NotFound if the system does not list them: /proc is not there.
 pub fn open_fds() -> io::Result<Vec<OpenFd>> {
-    let ours = format!("/proc/{}/fd", std::process::id());
-    let mut fds = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd")? {
-        let entry = entry?;
-        let number = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok());
-        // One that another thread has just closed is not open.
-        let (Some(number), Ok(target)) = (number, fs::read_link(entry.path())) else {
-            continue;
-        };
-        if !target.as_os_str().eq(ours.as_str()) {
-            fds.push(OpenFd { number, target });
-        }
-    }
-    fds.sort_by_key(|fd| fd.number);
-    Ok(fds)
-}
-
-/// The environment that a process was started with; empty if it cannot be read.
-///
-/// A process that is just executing a program has none for a moment, and must not be missed: it is
-/// asked again, with the processor left to it in between.
-pub(super) fn environment(pid: u32) -> Vec<u8> {
-    const TRIES: u32 = 50;
-    for _ in 0..TRIES {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let is_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
-        if !environment.is_empty() || !is_program() {
-            return environment;
-        }
-        std::thread::yield_now();
-    }
-    Vec::new()
+    os::open_fds()
 }
 
 fn processes(is_wanted: impl Fn(u32, &os::Stat) -> bool) -> Vec<ProcInfo> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let mut found: Vec<_> = pids
+    let mut found: Vec<_> = os::pids()
         .filter_map(|pid| {
             let stat = os::Stat::of(pid)?;
             is_wanted(pid, &stat).then_some(ProcInfo {

@@ -4,7 +4,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::sync::OnceLock;
 
-use super::os;
+use crate::os;
 
 static LAST: OnceLock<fn()> = OnceLock::new();
 

@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 
 use tractor_ipc::BuildId;
 
+use crate::os;
+
 /// Gives the id of the file that this process runs, together with what it exports.
 ///
 /// It is taken from the file's device, inode, size and time of modification, not from its
@@ -16,7 +18,7 @@ use tractor_ipc::BuildId;
 ///
 /// NotFound if /proc is not there.
 pub fn build_id(exports_digest: u64) -> io::Result<BuildId> {
-    let file = fs::metadata("/proc/self/exe")?;
+    let file = fs::metadata(os::own_program())?;
     Ok(BuildId(digest(&[
         file.dev().to_le_bytes(),
         file.ino().to_le_bytes(),

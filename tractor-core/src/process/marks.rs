@@ -5,6 +5,8 @@
 
 use std::ffi::OsStr;
 
+use crate::os;
+
 /// The pid of the parent, in decimal: set for a child that runs this executable.
 pub const CHILD_OF: &str = "TRACTOR_CHILD_OF";
 
@@ -15,7 +17,7 @@ pub const TREE: &str = "TRACTOR_TREE";
 /// The signal that every actor catches, and does nothing about: a real-time signal that nobody
 /// sends. It is a mark that the kernel shows of the dead too, whose environment is gone, and that
 /// programs which an actor starts do not inherit.
-pub const SIGNAL: i32 = 61;
+pub const SIGNAL: i32 = os::MARK;
 
 /// Variables that a child needs under a cleared environment too: without the loader's path a
 /// dynamically linked test does not start, and merged doctests find their part by rustdoc's.

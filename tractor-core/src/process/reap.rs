@@ -5,7 +5,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::os;
+use crate::os;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use tractor_ipc::TreeId;
 
 use super::{Process, marks, spawner};
+use crate::os;
 
 /// What to start.
 ///
@@ -278,7 +279,7 @@ pub(super) fn start(spec: SpawnSpec) -> Result<Spawned, SpawnError> {
 )]
 fn command(spec: SpawnSpec) -> Command {
     let (program, is_ours) = match &spec.program {
-        Program::SelfExe => (PathBuf::from("/proc/self/exe"), true),
+        Program::SelfExe => (os::own_program().to_owned(), true),
         Program::Path(path) => (locate(path, &spec), false),
     };
     let mut command = Command::new(program);

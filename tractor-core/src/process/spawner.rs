@@ -15,7 +15,8 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 
 use super::spawn::{SpawnError, SpawnSpec, Spawned, start};
-use super::{Process, Signal, os, stuck};
+use super::{Process, Signal, stuck};
+use crate::os;
 
 /// Asks for a process. The answer comes even if the order fails, unless nobody listens any more.
 /// `keep` is dropped when there is a process for whoever takes it, or none.

@@ -4,14 +4,14 @@
 //! by itself, before it has run any user code, unless it was stopped before it could ask the
 //! kernel to end it with its parent.
 
-use std::fs;
 use std::io;
 
-use super::{census, marks, os, spawner};
+use super::{marks, spawner};
+use crate::os;
 
-/// The name of a process that has not yet been told its own: that of `/proc/self/exe`. Before it
+/// The name of a process that has not yet been told its own: that of our program's file. Before it
 /// executes that it is called like the thread that starts it.
-const UNNAMED: &str = "exe";
+const UNNAMED: &str = os::UNNAMED;
 
 /// Such a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,8 @@ enum Look {
 /// NotFound if the kernel was built without lists of children.
 pub fn strays(tree: &str) -> io::Result<Found> {
     let us = std::process::id();
-    let children = fs::read_to_string(format!("/proc/self/task/{us}/children"))?;
-    let pids = children.split_ascii_whitespace();
     let mut found = Found::default();
-    for pid in pids.filter_map(|pid| pid.parse().ok()) {
+    for pid in os::main_thread_children()? {
         match look(pid, us, tree) {
             Look::Stray(stray) => found.strays.push(stray),
             Look::Unclear(stray) => found.unclear.push(stray),
@@ -81,7 +79,7 @@ fn look(pid: u32, us: u32, tree: &str) -> Look {
     } else if stat.state == 'Z' {
         stat.group == pid && (stat.name == UNNAMED || is_marked(pid))
     } else {
-        let environment = census::environment(pid);
+        let environment = os::environment(pid);
         if environment.is_empty() {
             return Look::Unclear(stray());
         }

@@ -4,7 +4,8 @@
 
 use std::io;
 
-use super::{Process, Signal, census, os};
+use super::{Process, Signal, census};
+use crate::os;
 
 /// Processes that were stopped; they go on when this is dropped.
 #[derive(Debug)]

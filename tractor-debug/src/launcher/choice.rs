@@ -3,7 +3,6 @@
 use std::cell::LazyCell;
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::iter;
 use std::process::{ChildStdout, Command, Stdio};
@@ -13,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::command;
 use crate::native::{CANNOT_ATTACH, Candidate, Launch, Probe};
+use crate::os;
 
 /// The one that is to be, of those that a debugger can be started by.
 pub(super) fn choose(launch: &Launch) -> io::Result<Command> {
@@ -29,7 +29,7 @@ pub(super) fn choose(launch: &Launch) -> io::Result<Command> {
             .ok_or_else(|| io::ErrorKind::NotFound.into());
     };
     if let Some(lacks) = &found.lacks {
-        if is_closed(launch.pid) {
+        if os::is_closed(launch.pid) {
             give_up();
         }
         writeln!(io::stderr(), "{lacks}")?;
@@ -58,12 +58,6 @@ fn prepared(candidate: &Candidate, modules: &Modules) -> Command {
 )]
 fn give_up() -> ! {
     std::process::exit(CANNOT_ATTACH)
-}
-
-/// Whether the system lets nobody like us trace a process: it asks for the same right.
-fn is_closed(pid: u32) -> bool {
-    let opened = File::open(format!("/proc/{pid}/mem"));
-    opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Whether it works here: some programs need what is not always there.

@@ -8,11 +8,12 @@ pub(super) fn variables(target: &Target) -> String {
     let number = |number: Option<u32>| number.map_or_else(none, |number| number.to_string());
     let file = target.place.as_ref().map(|(file, _)| literal(file));
     let line = target.place.as_ref().map(|(_, line)| *line);
+    let gate = target.gate.as_ref().map(|gate| literal(&gate.0));
     format!(
         "pid, thread, gate = {}, {}, {}\nfile, line, cannot_attach = {}, {}, {CANNOT_ATTACH}\n",
         target.pid,
         number(target.thread),
-        number(target.gate.map(|gate| gate.0)),
+        gate.unwrap_or_else(none),
         file.unwrap_or_else(none),
         number(line),
     )
@@ -56,19 +57,22 @@ mod tests {
         assert!(literal.contains("a\\U00000027b\\U0000005c\\U0000000a"));
     }
 
-    fn target(thread: Option<u32>, gate: Option<u32>, file: Option<&str>) -> Target {
+    fn target(thread: Option<u32>, gate: Option<&str>, file: Option<&str>) -> Target {
         Target {
             pid: 12,
             thread,
             place: file.map(|file| (file.to_owned(), 8)),
-            gate: gate.map(Gate),
+            gate: gate.map(|path| Gate(path.to_owned())),
         }
     }
 
     #[test]
     fn the_script_knows_its_target() {
-        let all = variables(&target(Some(13), Some(7), Some("src/main.rs")));
-        assert!(all.contains("pid, thread, gate = 12, 13, 7\n"), "{all}");
+        let all = variables(&target(Some(13), Some("/dev/fd/7"), Some("src/main.rs")));
+        assert!(
+            all.contains("pid, thread, gate = 12, 13, '/dev/fd/7'\n"),
+            "{all}"
+        );
         assert!(all.contains("= 'src/main.rs', 8, 57\n"), "{all}");
         let none = variables(&target(None, None, None));
         assert!(none.contains("= 12, None, None\n"), "{none}");

@@ -70,7 +70,7 @@ def tractor_release(is_step):
         return
     if is_step and tractor_pc is None:
         raise gdb.GdbError("where the task goes on is not known: `break` and `continue`")
-    with open("/proc/%d/fd/%d" % (pid, gate), "wb", buffering=0) as pipe:
+    with open(gate, "wb", buffering=0) as pipe:
         pipe.write(b"r")
     gate = None
     print("the pause is over: when gdb is left the program goes on")

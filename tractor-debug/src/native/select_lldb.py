@@ -75,7 +75,7 @@ def release(is_step):
         return None
     if is_step and tractor_pc is None:
         return "where the task goes on is not known: `breakpoint set` and `continue`"
-    with open("/proc/%d/fd/%d" % (pid, gate), "wb", buffering=0) as pipe:
+    with open(gate, "wb", buffering=0) as pipe:
         pipe.write(b"r")
     gate = None
     print("the pause is over: when lldb is left the program goes on", flush=True)

@@ -1,14 +1,13 @@
 //! [`Device`]: the terminal's settings, its foreground, and what is written to it.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_getfl, flock, fstat, major, makedev, minor};
+use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_getfl, flock};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{self as sys, Pid};
 use rustix::stdio;
@@ -19,6 +18,7 @@ use rustix::termios::{
 
 use super::NoTerminal;
 use crate::editor::BEGIN_OF_EDITING;
+use crate::os;
 
 /// The terminal, as its owner has it.
 #[derive(Debug)]
@@ -212,7 +212,7 @@ impl AsFd for Device {
 /// Opens standard input's terminal once more.
 fn describe(flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    rustix::fs::open("/proc/self/fd/0", flags, Mode::empty()).or_else(|error| {
+    os::open_stdin_again(flags).or_else(|error| {
         // It may be another user's, which is so after `su`. What we were given serves too.
         let stdin = stdio::stdin();
         if fcntl_getfl(stdin)?.contains(OFlags::RDWR) {
@@ -232,7 +232,8 @@ impl Claim {
     pub(super) fn open() -> Self {
         let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         // What we were given is no use here: whoever gave it would have the lock too, and keep it.
-        let file = device_path().and_then(|path| rustix::fs::open(path, flags, Mode::empty()).ok());
+        let file =
+            os::device_path().and_then(|path| rustix::fs::open(path, flags, Mode::empty()).ok());
         Self(file)
     }
 
@@ -249,34 +250,6 @@ impl Claim {
     }
 }
 
-/// A path of the terminal's device. /dev/tty is another device in every session.
-fn device_path() -> Option<String> {
-    let alias = makedev(5, 0);
-    for number in [0, 2] {
-        let path = format!("/proc/self/fd/{number}");
-        let found = if number == 0 {
-            fstat(stdio::stdin())
-        } else {
-            fstat(stdio::stderr())
-        };
-        if found.is_ok_and(|found| found.st_rdev != alias) {
-            return Some(path);
-        }
-    }
-    let device = controlling_terminal(&fs::read_to_string("/proc/self/stat").ok()?)?;
-    let first = 136;
-    let (major, minor) = (major(device), minor(device));
-    let number = major.checked_sub(first).filter(|nth| *nth < 8)? * 256 + minor;
-    Some(format!("/dev/pts/{number}"))
-}
-
-/// The device that /proc/PID/stat names.
-fn controlling_terminal(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let device: i32 = fields.split(' ').nth(4)?.parse().ok()?;
-    (device != 0).then(|| u64::from(device.cast_unsigned()))
-}
-
 impl From<Errno> for NoTerminal {
     fn from(error: Errno) -> Self {
         Self::System(error.into())
@@ -288,16 +261,3 @@ const UNWRITTEN_BYTES_BEHIND: usize = 64 << 10;
 
 /// What may wait while the user has stopped the output; more is lost.
 const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_controlling_terminal_is_the_fifth_field_after_the_name() {
-        let stat = "4711 (a) b) S 42 4711 9 34819 4711 4194304 1 2 3";
-        let device = controlling_terminal(stat).unwrap();
-        assert_eq!((major(device), minor(device)), (136, 3));
-        assert_eq!(controlling_terminal("1 (init) S 0 1 1 0 -1 4194560"), None);
-    }
-}

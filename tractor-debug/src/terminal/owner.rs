@@ -13,7 +13,6 @@ mod away;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -33,6 +32,7 @@ use super::{Read, Settings};
 use crate::editor::END_OF_EDITING;
 use crate::editor::wire::{Answer, Order};
 use crate::lock::Lease;
+use crate::os::Wake;
 
 /// What the thread is asked to do.
 pub(super) enum Command {
@@ -88,21 +88,6 @@ impl fmt::Debug for Command {
             Self::GoOn => "GoOn",
             Self::Close(_) => "Close",
         })
-    }
-}
-
-/// What tells the thread that there is a command.
-#[derive(Debug)]
-pub(super) struct Wake(pub(super) OwnedFd);
-
-impl Wake {
-    pub(super) fn ring(&self) {
-        // It fails only when it has rung some 10^19 times and nobody has listened.
-        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
-    }
-
-    fn listen(&self) {
-        let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 }
 
@@ -188,7 +173,7 @@ impl Owner {
     /// Waits until there is something to do.
     fn wait(&mut self) {
         let wake = self.wake.clone();
-        let mut fds = vec![PollFd::new(&wake.0, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&wake, PollFlags::IN)];
         if let Some(editor) = &self.editor {
             let mut events = PollFlags::IN;
             events.set(PollFlags::OUT, editor.has_unsent());

@@ -7,9 +7,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat, makedev};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::stdio;
 use rustix::termios::{
     LocalModes, OptionalActions, OutputModes, isatty, tcgetattr, tcgetwinsize, tcsetattr,
@@ -18,6 +17,8 @@ use rustix::termios::{
 use signal_hook::SigId;
 use signal_hook::consts::SIGWINCH;
 use signal_hook::low_level;
+
+use crate::os;
 
 /// The pair, and what it stands before.
 #[derive(Debug)]
@@ -130,11 +131,7 @@ impl AsFd for Pty {
 
 /// A terminal that nobody sees: its two sides. Reads of the first never wait.
 fn pair(real: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd), Errno> {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let master = openpt(flags)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let slave = ioctl_tiocgptpeer(&master, flags)?;
+    let (master, slave) = os::open_pty()?;
     fcntl_setfl(&master, fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
     let mut settings = tcgetattr(real)?;
     // What is written is read as it is, and nothing comes back.
@@ -148,10 +145,10 @@ fn pair(real: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd), Errno> {
 
 /// Whether this is the same terminal. /dev/tty is another name for the one of the session.
 fn is_same(fd: BorrowedFd<'_>, real: BorrowedFd<'_>) -> bool {
-    let alias = makedev(5, 0);
     let device = |fd| fstat(fd).ok().map(|found| found.st_rdev);
     let (theirs, ours) = (device(fd), device(real));
-    isatty(fd) && (theirs == ours || [theirs, ours].contains(&Some(alias)))
+    let is_alias = |device: Option<_>| device.is_some_and(os::is_alias);
+    isatty(fd) && (theirs == ours || is_alias(theirs) || is_alias(ours))
 }
 
 /// A terminal gives no more at a time.

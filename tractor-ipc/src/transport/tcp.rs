@@ -4,9 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{self, AddressFamily, sockopt};
 
 use super::invalid_input;
+use crate::os;
 
 /// Refuses what others could reach, or where it could be read on the way.
 pub(super) fn check(address: &SocketAddr) -> io::Result<()> {
@@ -26,12 +27,7 @@ pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
     } else {
         AddressFamily::INET6
     };
-    Ok(net::socket_with(
-        family,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
+    Ok(os::socket(family)?)
 }
 
 /// A non-blocking socket bound to a port, and which.

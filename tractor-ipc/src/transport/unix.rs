@@ -6,10 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::Mode;
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, UCred, sockopt};
+use rustix::net::{self, AddressFamily, SocketAddrUnix};
 
 use super::invalid_input;
 use crate::limits::SOCKET_PATH_BYTES_MAX;
+use crate::os::{self, Credentials};
 
 /// The kernel's form of a path.
 pub(super) fn address(path: &Path) -> io::Result<SocketAddrUnix> {
@@ -31,13 +32,7 @@ pub(super) fn address(path: &Path) -> io::Result<SocketAddrUnix> {
 
 /// A blocking socket.
 pub(super) fn socket() -> io::Result<OwnedFd> {
-    let (family, stream) = (AddressFamily::UNIX, SocketType::STREAM);
-    Ok(net::socket_with(
-        family,
-        stream,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
+    Ok(os::socket(AddressFamily::UNIX)?)
 }
 
 /// A non-blocking socket bound to a path.
@@ -53,10 +48,10 @@ pub(super) fn bind(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Who made the other end; `None` if this is no Unix socket.
-pub(super) fn peer(fd: impl AsFd) -> Option<UCred> {
+pub(super) fn peer(fd: impl AsFd) -> Option<Credentials> {
     // Other families answer the second question too, with a process number that is none.
-    if sockopt::socket_domain(&fd).ok()? != AddressFamily::UNIX {
+    if os::family(&fd).ok()? != AddressFamily::UNIX {
         return None;
     }
-    sockopt::socket_peercred(&fd).ok()
+    os::credentials(&fd)
 }

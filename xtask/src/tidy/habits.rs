@@ -111,7 +111,7 @@ mod tests {
     fn a_second_file_with_unsafe_code_is_refused() {
         let unsafe_code = "fn f() { unsafe { g() } }";
         let files = [
-            ("tractor-core/src/process/os.rs", unsafe_code),
+            ("tractor-core/src/os/unix.rs", unsafe_code),
             ("tractor-core/src/rt.rs", "#![forbid(unsafe_code)]"),
             ("tractor-core/src/timer.rs", unsafe_code),
             ("tractor-debug/src/terminal.rs", unsafe_code),
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(
             findings(one_unsafe_file, &files),
             ["tractor-core/src/timer.rs:1: error: \
-              tractor-core has its unsafe code in tractor-core/src/process/os.rs; move this there"]
+              tractor-core has its unsafe code in tractor-core/src/os/unix.rs; move this there"]
         );
     }
 

@@ -23,7 +23,7 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 16] = [
+const PURE_MODULES: [&str; 17] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
@@ -38,6 +38,7 @@ const PURE_MODULES: [&str; 16] = [
     "tractor-nursery/src/pool/window",
     "tractor-debug/src/lock",
     "tractor-debug/src/native",
+    "tractor-debug/src/os/linux/refusal",
     "tractor-debug/src/repl",
     "tractor-discovery/src/registrar/table",
 ];

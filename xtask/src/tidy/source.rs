@@ -1,7 +1,7 @@
 //! A Rust file as lines and tokens.
 //!
 //! Tokens come from the Rust lexer, so a rule never mistakes a comment or a string for code.
-//! Literals are kept as an empty text: no rule looks into them.
+//! Among the tokens literals are an empty text: only a rule that asks for them looks into them.
 
 use anyhow::{Context, Result};
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
@@ -12,6 +12,8 @@ pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) text: String,
     tokens: Vec<Token>,
+    /// Without those that are documentation.
+    literals: Vec<Token>,
 }
 
 #[derive(Debug)]
@@ -29,12 +31,13 @@ impl Source {
             .parse()
             .map_err(|error: proc_macro2::LexError| anyhow::anyhow!("{error}"))
             .with_context(|| format!("{path} cannot be read as Rust"))?;
-        let mut tokens = Vec::new();
-        flatten(stream, &mut tokens);
+        let (mut tokens, mut literals) = (Vec::new(), Vec::new());
+        flatten(stream, &mut tokens, &mut literals);
         Ok(Self {
             path: path.to_owned(),
             text: text.to_owned(),
             tokens,
+            literals,
         })
     }
 
@@ -58,6 +61,16 @@ impl Source {
             .collect()
     }
 
+    /// Every token with its line: names among them, and literals as an empty text.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.tokens.iter().map(|token| (token.line, &*token.text))
+    }
+
+    /// Every literal as it is written, with its line; comments are none.
+    pub(crate) fn literals(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.literals.iter().map(|token| (token.line, &*token.text))
+    }
+
     /// The lines on which one of these standard modules is named in a path or a `use`.
     pub(crate) fn find_modules<'a>(&self, names: &[&'a str]) -> Vec<(usize, &'a str)> {
         let is_path = |index: usize| self.tokens.get(index).is_some_and(|near| near.text == "::");
@@ -78,7 +91,7 @@ impl Source {
     }
 }
 
-fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
+fn flatten(stream: TokenStream, tokens: &mut Vec<Token>, literals: &mut Vec<Token>) {
     let mut joined_colon = false;
     for tree in stream {
         let line = tree.span().start().line;
@@ -91,7 +104,13 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
         let after_colon = std::mem::take(&mut joined_colon);
         match tree {
             TokenTree::Ident(ident) => push(&ident.to_string(), line),
-            TokenTree::Literal(_) => push("", line),
+            TokenTree::Literal(literal) => {
+                push("", line);
+                literals.push(Token {
+                    text: literal.to_string(),
+                    line,
+                });
+            }
             TokenTree::Punct(punct) if after_colon && punct.as_char() == ':' => push("::", line),
             TokenTree::Punct(punct) if punct.as_char() == ':' => match punct.spacing() {
                 Spacing::Joint => joined_colon = true,
@@ -107,7 +126,11 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
                 };
                 push(open, line);
                 let end = group.span_close().end().line;
-                flatten(group.stream(), tokens);
+                let before = literals.len();
+                flatten(group.stream(), tokens, literals);
+                if is_documentation(group.stream()) {
+                    literals.truncate(before);
+                }
                 tokens.push(Token {
                     text: close.to_owned(),
                     line: end,
@@ -115,6 +138,13 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
             }
         }
     }
+}
+
+/// Whether this is what a comment of documentation is to the lexer: `doc = "..."`.
+fn is_documentation(attribute: TokenStream) -> bool {
+    let mut trees = attribute.into_iter();
+    matches!(trees.next(), Some(TokenTree::Ident(name)) if name == "doc")
+        && matches!(trees.next(), Some(TokenTree::Punct(punct)) if punct.as_char() == '=')
 }
 
 #[cfg(test)]
@@ -130,6 +160,13 @@ mod tests {
         let source =
             source("//! unsafe\n// unsafe\nconst A: &str = \"unsafe\";\nunsafe fn f() {}\n");
         assert_eq!(source.find(&["unsafe"]), [4]);
+    }
+
+    #[test]
+    fn literals_are_found_as_they_are_written_but_not_in_comments() {
+        let source = source("//! \"a\"\n/// \"b\"\nfn f() { g(b\"c\", [1]); } // \"d\"\n");
+        let found: Vec<_> = source.literals().collect();
+        assert_eq!(found, [(3, "b\"c\""), (3, "1")]);
     }
 
     #[test]

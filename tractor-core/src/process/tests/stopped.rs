@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::*;
+use crate::os;
+use crate::process::handle;
 use crate::process::spawner::THREAD;
-use crate::process::{os, pidfd};
 
 /// How many pids from the last one on are looked at for the next process.
 const AHEAD: u32 = 200;
@@ -54,7 +55,7 @@ fn stop_the_next(last: &AtomicU32, caught: &AtomicBool) {
             let stat = os::Stat::of(pid);
             if stat.is_some_and(|stat| stat.ppid == us && stat.name == THREAD)
                 && !caught.load(Ordering::SeqCst)
-                && let Ok(process) = pidfd::Process::open(pid)
+                && let Ok(process) = handle::Process::open(pid)
             {
                 caught.store(true, Ordering::SeqCst);
                 // It may be gone.

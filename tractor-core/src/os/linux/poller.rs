@@ -1,5 +1,4 @@
-//! [`Poller`]: what the leader waits on. This is the Linux one (epoll and eventfd); another
-//! system gets a file of the same shape.
+//! [`Poller`]: what the leader waits on.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,6 +8,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
+
+use crate::os::{Interest, Ready};
 
 /// The key under which [`Poller::wake`] shows. Others count from 0.
 const WAKE: u64 = u64::MAX;
@@ -26,36 +27,6 @@ pub(crate) struct Poller {
     wake: OwnedFd,
 }
 
-/// What a descriptor is watched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Interest {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-}
-
-/// One descriptor that is ready.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ready {
-    pub(crate) key: u64,
-    /// Readable, at its end, or broken: a read will tell.
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-}
-
-impl Interest {
-    pub(crate) const READ: Self = Self {
-        readable: true,
-        writable: false,
-    };
-
-    fn flags(self) -> EventFlags {
-        let mut flags = EventFlags::empty();
-        flags.set(EventFlags::IN, self.readable);
-        flags.set(EventFlags::OUT, self.writable);
-        flags
-    }
-}
-
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
@@ -69,7 +40,7 @@ impl Poller {
             &self.epoll,
             fd,
             EventData::new_u64(key),
-            interest.flags(),
+            flags(interest),
         )?)
     }
 
@@ -78,7 +49,7 @@ impl Poller {
             &self.epoll,
             fd,
             EventData::new_u64(key),
-            interest.flags(),
+            flags(interest),
         )?)
     }
 
@@ -125,6 +96,13 @@ impl Poller {
         }
         any
     }
+}
+
+fn flags(interest: Interest) -> EventFlags {
+    let mut flags = EventFlags::empty();
+    flags.set(EventFlags::IN, interest.readable);
+    flags.set(EventFlags::OUT, interest.writable);
+    flags
 }
 
 #[cfg(test)]

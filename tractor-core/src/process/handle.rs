@@ -2,13 +2,13 @@
 //! another one unnoticed.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::os;
 use super::reap::{Adoption, ExitStatus};
+use crate::os;
 
 /// A process, ours or not.
 ///
@@ -18,7 +18,7 @@ use super::reap::{Adoption, ExitStatus};
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
-    pidfd: OwnedFd,
+    held: os::Held,
     start_time: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Process {
     ///
     /// ESRCH if there is none; EMFILE and ENFILE.
     pub fn open(pid: u32) -> io::Result<Self> {
-        let pidfd = os::open_pidfd(pid)?;
+        let held = os::Held::open(pid)?;
         // Reading it after the descriptor was made could find a successor of a process that is
         // not our child; its start time then tells that it is not who was meant.
         let start_time = match os::Stat::read(pid) {
@@ -43,7 +43,7 @@ impl Process {
         };
         Ok(Self {
             pid,
-            pidfd,
+            held,
             start_time,
         })
     }
@@ -65,7 +65,7 @@ impl Process {
     ///
     /// EPERM if it has changed its user.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        gone_is_fine(os::signal(self.pidfd.as_fd(), signal))
+        gone_is_fine(self.held.signal(signal))
     }
 
     /// Sends its process group a signal: all that it started and that did not leave the group.
@@ -79,7 +79,7 @@ impl Process {
     pub fn signal_group(&self, signal: Signal) -> io::Result<()> {
         // A child of ours that is not reaped keeps its number, also when there is no descriptor
         // left to read /proc with.
-        let ours = os::wait(self.pidfd.as_fd(), os::Zombie::Leave);
+        let ours = self.held.wait(os::Zombie::Leave);
         if ours == Err(Errno::CHILD) && self.stat().is_none() {
             return Ok(());
         }
@@ -119,7 +119,7 @@ impl Process {
     ///
     /// None that is expected.
     pub fn try_reap_adopted(&self) -> io::Result<Adoption> {
-        Adoption::of(os::wait(self.pidfd.as_fd(), os::Zombie::Take))
+        Adoption::of(self.held.wait(os::Zombie::Take))
     }
 
     /// Tells whether it has exited, and how, and leaves it to be reaped. It never waits.
@@ -128,13 +128,11 @@ impl Process {
     ///
     /// None that is expected.
     pub fn peek_exited(&self) -> io::Result<Option<ExitStatus>> {
-        Ok(
-            match Adoption::of(os::wait(self.pidfd.as_fd(), os::Zombie::Leave))? {
-                Adoption::Running => None,
-                Adoption::Ended(status) => Some(status),
-                Adoption::NotOurs => Some(ExitStatus::Lost),
-            },
-        )
+        Ok(match Adoption::of(self.held.wait(os::Zombie::Leave))? {
+            Adoption::Running => None,
+            Adoption::Ended(status) => Some(status),
+            Adoption::NotOurs => Some(ExitStatus::Lost),
+        })
     }
 
     /// Waits until it has exited, at most for `limit`, and tells whether it has. It is not reaped
@@ -144,7 +142,7 @@ impl Process {
     ///
     /// None that is expected.
     pub fn wait_exited(&self, limit: Option<Duration>) -> io::Result<bool> {
-        os::wait_readable(self.pidfd.as_fd(), limit)
+        os::wait_readable(self.held.as_fd(), limit)
     }
 
     /// Whether it has exited, be it reaped or not. It never waits, needs no further descriptor, and
@@ -159,7 +157,7 @@ impl Process {
         self.stat().map(|stat| stat.state)
     }
 
-    /// What /proc says of it, and not of a successor of the same number.
+    /// What the system shows of it, and not of a successor of the same number.
     fn stat(&self) -> Option<os::Stat> {
         os::Stat::of(self.pid).filter(|stat| Some(stat.start_time) == self.start_time)
     }
@@ -167,7 +165,7 @@ impl Process {
 
 impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.held.as_fd()
     }
 }
 

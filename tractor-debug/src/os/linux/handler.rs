@@ -12,7 +12,8 @@ use nix::libc::{self, c_int, c_void, siginfo_t};
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal};
 use rustix::process::{PTracer, Pid, set_ptracer};
 
-use super::Fatal;
+use super::tracing::this_thread;
+use crate::fatal::Fatal;
 
 /// The signals that a process does not survive and that it cannot go on after.
 const FATAL: [Signal; 5] = [
@@ -42,7 +43,7 @@ pub(crate) fn panic_was_seen() {
 }
 
 /// Has fatal signals told to `pipe`.
-pub(super) fn install(pipe: OwnedFd, root: u32) -> io::Result<()> {
+pub(crate) fn install_handler(pipe: OwnedFd, root: u32) -> io::Result<()> {
     if PIPE.set(pipe).is_err() {
         // It is told of already.
         return Ok(());
@@ -65,7 +66,7 @@ pub(super) fn install(pipe: OwnedFd, root: u32) -> io::Result<()> {
 }
 
 /// Lets the thread go on that waits after it has told of this.
-pub(super) fn release(fatal: &Fatal) {
+pub(crate) fn release(fatal: &Fatal) {
     let numbers = (i64::from(fatal.pid), i64::from(fatal.thread));
     // SAFETY: the call takes three numbers and touches no memory. It fails if the thread is gone,
     // which is as good.
@@ -106,7 +107,7 @@ extern "C" fn struck(number: c_int, info: *mut siginfo_t, _context: *mut c_void)
         let _ = unsafe { signal::sigaction(signal, before) };
     }
     // What the system has sent comes again when the instruction is tried again.
-    if info.si_code <= 0 {
+    if is_sent(info.si_code) {
         let _ = signal::raise(signal);
     }
 }
@@ -141,9 +142,7 @@ fn tell_and_wait(number: c_int, info: &siginfo_t, thread: u32) {
     }
 }
 
-fn this_thread() -> u32 {
-    rustix::thread::gettid()
-        .as_raw_nonzero()
-        .get()
-        .unsigned_abs()
+/// Whether a signal with this code was sent by a process, perhaps by itself, and not by the system.
+pub(crate) fn is_sent(code: i32) -> bool {
+    code <= 0
 }
