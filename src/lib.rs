@@ -54,7 +54,7 @@
 
 pub use tractor_core::io::link::LinkStatistics;
 pub use tractor_core::portal::CANCEL_WITHIN;
-pub use tractor_core::process::StdioSpec;
+pub use tractor_core::process::{OutOfMemory, StdioSpec};
 pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
 pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
 pub use tractor_core::{

@@ -1,6 +1,7 @@
 //! Functions that the actors of scenarios and faults run.
 
 use std::future::pending;
+use std::io;
 use std::time::Duration;
 
 use tractor::{TaskState, current_actor, open_nursery};
@@ -55,6 +56,19 @@ pub(crate) async fn tasks_running() -> Result<usize, tractor::Error> {
     Ok(current_actor()?.statistics().tasks.len() - 1)
 }
 
+/// Links that were broken here, and frames that were ignored.
+pub(crate) fn strange_here() -> (u64, u64) {
+    let actor = current_actor().expect("it is one");
+    let statistics = actor.statistics();
+    (statistics.links_broken, statistics.frames_ignored)
+}
+
+/// The same of another actor.
+#[tractor::rpc]
+pub(crate) async fn strangeness() -> (u64, u64) {
+    strange_here()
+}
+
 /// How many calls have begun here and are not over, this one not counted. Another may be cancelled
 /// before it has done anything.
 #[tractor::rpc]
@@ -75,6 +89,21 @@ pub(crate) fn signal_self(signal: Signal) {
 pub(crate) async fn die() -> u32 {
     signal_self(Signal::Kill);
     pending().await
+}
+
+/// Gives this actor another user, for all threads.
+#[tractor::rpc]
+pub(crate) async fn change_user(uid: u32) -> Result<(), io::Error> {
+    // SAFETY: the function takes three numbers and touches no memory of ours; that of the C
+    // library changes all threads, which the system call itself would not.
+    match unsafe { setresuid(uid, uid, uid) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+unsafe extern "C" {
+    fn setresuid(real: u32, effective: u32, saved: u32) -> i32;
 }
 
 /// Starts an actor in a nursery of its own, with a plan of what goes wrong there.

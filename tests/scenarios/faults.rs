@@ -79,6 +79,7 @@ scenarios! {
     odd_deaths {
         f11_exit_inside_a_call_is_no_success
         f34_actor_out_of_memory_is_told_by_its_signal
+        f34_kill_for_memory_is_told_as_one
         f40_stolen_exit_status_is_said_to_be_lost
         f48_death_is_told_although_the_link_stays_open
     }
@@ -111,6 +112,7 @@ scenarios! {
         f15_blocked_actor_answers_cancels_and_ends
         f15_blocked_root_reaps_and_answers
         f15_blocked_sibling_of_a_dead_child_is_ended
+        f15_stalled_executor_is_told_with_who_blocks_and_who_waits
     }
     strangers {
         f18_silent_and_trickling_strangers_run_out_of_time
@@ -127,11 +129,13 @@ scenarios! {
         f07_killed_middle_takes_its_subtree_along
         f07_ancestors_of_a_killed_middle_end_at_once
         f54_actor_of_another_user_ends_with_its_parent
+        f54_stopped_actor_of_another_user_ends_with_the_root
         f07_parent_and_child_that_die_together_are_both_gone
     }
     wire {
         f23_undecodable_arguments_fail_their_call_only
         f28_unknown_function_fails_its_call_only
+        f28_refused_call_names_the_function_that_was_called
         f20_frames_out_of_place_end_their_link_only
         f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped
         f29_unasked_answers_complete_no_call

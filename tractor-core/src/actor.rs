@@ -122,6 +122,13 @@ pub struct ActorStatistics {
     pub tasks: Vec<TaskStatistics>,
     /// The links to other actors.
     pub links: Vec<LinkStatistics>,
+    /// Links that have ended inside a frame, or because their peer broke the rules of the protocol.
+    /// Connections that were refused in their handshake are none.
+    pub links_broken: u64,
+    /// Frames that were not obeyed: starts of a call under a number that another call has, and
+    /// answers to calls, requests and pings that were never made. An answer that comes after its
+    /// call was given up is normal, and so is a second one; neither is counted.
+    pub frames_ignored: u64,
 }
 
 impl Actor {
@@ -299,12 +306,14 @@ impl Actor {
         ActorStatistics {
             tasks,
             links: links.iter().filter_map(|link| link.statistics()).collect(),
+            links_broken: engine().counts.links_broken(),
+            frames_ignored: engine().counts.frames_ignored(),
         }
     }
 }
 
 /// The tasks of all links, also of those that have closed.
-fn rpc_tasks() -> Vec<Arc<RpcTask>> {
+pub(crate) fn rpc_tasks() -> Vec<Arc<RpcTask>> {
     let (links, closed) = (engine().links(), engine().lingering());
     let links = links.iter().chain(&closed);
     links.flat_map(|link| link.tasks().all()).collect()

@@ -14,6 +14,7 @@ use crate::dialog::Dialog;
 use crate::ending::{Ending, Refusal};
 use crate::exports;
 use crate::invoke::RpcTask;
+use crate::io::engine;
 use crate::io::link::Link;
 use crate::io::noted;
 use crate::scope::CancelReason;
@@ -89,7 +90,9 @@ pub(crate) fn dispatch(link: &Arc<Link>, frame: Frame<'_>) -> Next {
             Next::Done
         }
         Kind::Pong => {
-            link.pong(id);
+            if !link.pong(id) {
+                unasked(link, id);
+            }
             Next::Woke
         }
         Kind::Hello
@@ -127,11 +130,24 @@ fn in_dialog(link: &Link, id: u64, handle: impl FnOnce(&Arc<Dialog>) -> Pushed) 
     }
 }
 
-/// Completes a call. An answer that nobody waits for any more is dropped: its call was cancelled.
+/// Completes a call. An answer that nobody waits for any more is dropped: its call was cancelled,
+/// or there was none.
 fn fill(link: &Link, id: u64, reply: Reply) -> Next {
     match link.leave_call(id) {
         Some(slot) if slot.fill(reply) => Next::Woke,
-        _ => Next::Done,
+        Some(_) => Next::Done,
+        None => {
+            unasked(link, id);
+            Next::Done
+        }
+    }
+}
+
+/// Counts an answer that nobody waits for, unless it may be a late one: a number that was given to
+/// nothing yet was not asked for.
+fn unasked(link: &Link, id: u64) {
+    if !link.has_given(id) {
+        engine().counts.ignored_frame();
     }
 }
 
@@ -148,6 +164,8 @@ fn start(link: &Arc<Link>, id: u64, payload: &[u8]) -> Next {
         Next::Done
     };
     let Some(export) = exports::by_index(header.export) else {
+        let (number, caller) = (header.export, link.peer());
+        log::debug!("a call of function number {number}, which is not here, from {caller:?}");
         return refused(Refusal::UnknownExport, None);
     };
     if start::signature(header.export) != Some(header.signature) {

@@ -18,6 +18,7 @@ use crate::actor::local_error;
 use crate::ending::{Ending, Refusal, UserError};
 use crate::exports::{BoxedError, Export};
 use crate::invoke;
+use crate::process::OutOfMemory;
 use crate::scope::{Cancellation, Cancelled};
 
 /// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
@@ -77,6 +78,7 @@ impl Error {
                 call: None,
                 calls_in_flight: Vec::new(),
                 ending,
+                out_of_memory: None,
             }),
         }
     }
@@ -223,6 +225,24 @@ impl Error {
         }
     }
 
+    /// The same, as the answer of `callee` to a call of `export`: who refuses a function that it
+    /// knows by a number, or by another signature, cannot say what the caller means by it.
+    pub(crate) fn of_call_to(self, callee: &ActorId, export: &'static Export) -> Self {
+        if self.origin() != callee || !self.relay_path().is_empty() {
+            return self;
+        }
+        match self.ending() {
+            Ending::Refused(Refusal::UnknownExport) => self.in_call(export.path()),
+            Ending::Refused(Refusal::OtherSignature { .. }) => self.edit(|report| {
+                if let Ending::Refused(Refusal::OtherSignature { ours, .. }) = &mut report.ending {
+                    export.signature.clone_into(ours);
+                }
+                report.call = Some(export.path());
+            }),
+            _ => self,
+        }
+    }
+
     /// The calls that were lost with the actor, if it died.
     pub fn calls_in_flight(&self) -> &[String] {
         &self.0.report.calls_in_flight
@@ -231,6 +251,22 @@ impl Error {
     /// The same, with the calls that were lost with the actor.
     pub fn with_calls_in_flight(self, paths: Vec<String>) -> Self {
         self.edit(|report| report.calls_in_flight = paths)
+    }
+
+    /// What the control group of an actor that died of SIGKILL says of kills for memory. `None` if
+    /// it died otherwise, or of somebody's signal, and where nobody counts: in the topmost group, or
+    /// without a controller of memory.
+    pub fn out_of_memory(&self) -> Option<OutOfMemory> {
+        self.0.report.out_of_memory
+    }
+
+    /// The same, with what the actor's control group says.
+    #[doc(hidden)]
+    pub fn with_out_of_memory(self, out_of_memory: Option<OutOfMemory>) -> Self {
+        match out_of_memory {
+            Some(_) => self.edit(|report| report.out_of_memory = out_of_memory),
+            None => self,
+        }
     }
 
     /// What happened.
@@ -414,6 +450,7 @@ struct Report {
     call: Option<String>,
     calls_in_flight: Vec<String>,
     ending: Ending,
+    out_of_memory: Option<OutOfMemory>,
 }
 
 #[cfg(test)]

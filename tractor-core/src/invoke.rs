@@ -46,9 +46,11 @@ use crate::io::{Job, engine};
 use crate::panics;
 use crate::rt;
 use crate::scope::{CancelReason, CancelScope, Cancellation, Registration};
+use crate::stall;
 use crate::stream::arrivals::Received;
 use crate::stream::inbound::Ended;
 use crate::stream::transit::{self, Leaving};
+use crate::tasks::NotEntered;
 
 /// A task that wakes itself in its first poll is polled so many times more at once: most yield
 /// to be fair, and a thread switch costs more than going on.
@@ -147,7 +149,11 @@ impl RpcTask {
             begun: AtomicBool::new(false),
             started,
         });
-        link.tasks().insert(call, task.clone()).ok()?;
+        let entered = link.tasks().insert(call, task.clone());
+        if entered == Err(NotEntered::Duplicate) {
+            engine().counts.ignored_frame();
+        }
+        entered.ok()?;
         noted::task(link, call, export.name);
         engine().task_begins();
         let weak = Arc::downgrade(&task);
@@ -236,7 +242,12 @@ impl RpcTask {
     /// Hands it to the executor, which polls it as soon as it can.
     pub(crate) fn spawn(self: &Arc<Self>) {
         self.phase.move_out();
+        self.start_moved();
+    }
+
+    fn start_moved(self: &Arc<Self>) {
         rt::spawn(Moved(self.clone()));
+        stall::watch();
     }
 
     /// Drops what is held of the user's. A destructor that panics ends there.
@@ -422,17 +433,6 @@ impl RpcTask {
     fn error(&self, ending: Ending) -> Error {
         actor::local_error(ending, Some(self.export))
     }
-
-    /// The task in numbers and words.
-    pub(crate) fn statistics(&self) -> TaskStatistics {
-        TaskStatistics {
-            number: self.number,
-            function: self.export.path(),
-            caller: self.link.peer().cloned(),
-            age: self.started.elapsed(),
-            state: TaskState::new(self.phase.look(), self.begun.load(Ordering::Relaxed)),
-        }
-    }
 }
 
 impl Wake for RpcTask {
@@ -443,8 +443,11 @@ impl Wake for RpcTask {
     fn wake_by_ref(self: &Arc<Self>) {
         match self.phase.wake() {
             phase::Wake::Nothing => {}
-            phase::Wake::Move => rt::spawn(Moved(self.clone())),
-            phase::Wake::Notify => self.outer.wake(),
+            phase::Wake::Move => self.start_moved(),
+            phase::Wake::Notify => {
+                self.outer.wake();
+                stall::watch();
+            }
         }
     }
 }

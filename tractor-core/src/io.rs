@@ -19,6 +19,8 @@ pub(crate) mod write;
 pub mod link;
 // What of it stands in the journal.
 pub(crate) mod noted;
+// What peers did that they should not.
+pub(crate) mod counts;
 // Calls that are sent together.
 pub mod gather;
 // Who leads, what the leader does in a round, and with one link.
@@ -39,6 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use self::counts::Counts;
 use self::link::Link;
 use self::monitor::Monitor;
 use self::pace::Pace;
@@ -97,6 +100,7 @@ pub(crate) struct Engine {
     idle_wakers: Mutex<Vec<Waker>>,
     /// Whether anybody does.
     idle_awaited: AtomicBool,
+    pub(crate) counts: Counts,
     /// By index of the export.
     paces: Vec<Pace>,
     /// With one processor, whoever waits actively keeps the other side from running. Asked by the
@@ -231,6 +235,7 @@ impl Engine {
             tasks_in: AtomicUsize::new(0),
             idle_wakers: Mutex::default(),
             idle_awaited: AtomicBool::new(false),
+            counts: Counts::default(),
             paces: (0..)
                 .map_while(exports::by_index)
                 .map(|_| Pace::default())

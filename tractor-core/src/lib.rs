@@ -53,6 +53,8 @@ mod calls;
 mod fairness;
 mod invoke;
 mod panics;
+#[doc(hidden)]
+pub mod stall;
 mod start;
 mod tasks;
 

@@ -8,11 +8,13 @@
 //! | `Poller` | readiness of many descriptors, and a way to end its wait: see the Linux one |
 //! | `Held` | a process by a descriptor that becomes readable when it has exited: opened by number, signalled and waited for without ever meeting another process of that number |
 //! | `arm_parent_death` | SIGKILL to us at our parent's death, however it dies, as long as the calling thread lives |
+//! | `has_parent_death` | whether that still stands: a system may forget it when we change our user |
 //! | `is_main_thread` | whether the calling thread cannot end before the process |
 //! | `stdin_peer` | which process made descriptor 0, if it is a connected Unix stream socket |
 //! | `become_subreaper` | orphans of ours become our children |
 //! | `main_thread_children` | which those are, among children that the main thread has started |
 //! | `Stat::{of, read}` | what the system shows of a process |
+//! | `memory_events`, `oom_kills` | where it is counted that processes were killed for their memory, and how many were |
 //! | `pids`, `environment` | all processes that we can see, and with which environment each was started |
 //! | `is_ignored`, `is_caught` | what a process does about a signal; the second also of a zombie |
 //! | `open_fds` | our own descriptors |
@@ -53,6 +55,21 @@ pub(crate) struct Stat {
     pub(crate) group: u32,
     /// In a unit of the system's: with the number it means one process only.
     pub(crate) start_time: u64,
+}
+
+/// Whose rights a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) real: u32,
+    pub(crate) effective: u32,
+    /// The effective group.
+    pub(crate) group: u32,
+}
+
+impl User {
+    pub(crate) fn is_root(self) -> bool {
+        self.effective == 0
+    }
 }
 
 /// What a descriptor is watched for.

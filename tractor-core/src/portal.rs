@@ -163,19 +163,18 @@ impl Portal {
             return Err(not_an_actor());
         };
         let callee = self.inner.contact.aid.clone();
-        let path = call.export().path();
-        let slot = Slot::with_callback(What::Export(call.export()), move |reply| {
+        let export = call.export();
+        let slot = Slot::with_callback(What::Export(export), move |reply| {
             done(match reply {
                 Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
-                Reply::Failed(bytes) => Err(Error::decode(&bytes).unwrap_or_else(|error| {
-                    Error::new(
-                        callee,
-                        Ending::LinkLost {
-                            reason: error.to_string(),
-                        },
-                    )
-                })),
-                Reply::Lost(error) => Err(error.in_call(path)),
+                Reply::Failed(bytes) => Err(match Error::decode(&bytes) {
+                    Ok(error) => error.of_call_to(&callee, export),
+                    Err(error) => {
+                        let reason = error.to_string();
+                        Error::new(callee, Ending::LinkLost { reason })
+                    }
+                }),
+                Reply::Lost(error) => Err(error.in_call(export.path())),
             });
         });
         let args = |out: &mut Vec<u8>| call.encode_args(out);

@@ -26,11 +26,17 @@ mod handle;
 // How a process ended, and whom a subreaper inherits.
 mod reap;
 
+// Who was killed for its memory.
+mod oom;
+
 // Whom a subreaper inherits and was not told of.
 mod strays;
 
 // The first acts of a child.
 mod boot;
+
+// The signal that ties us to our parent, kept.
+pub(crate) mod parent_death;
 
 // Which build this process runs.
 mod image;
@@ -51,6 +57,7 @@ pub use boot::{Boot, detect, lend_stdin, set_process_name};
 pub use exit::at_exit;
 pub use handle::{Process, Signal};
 pub use image::build_id;
+pub use oom::{OutOfMemory, out_of_memory};
 pub use reap::{Adoption, ExitStatus, become_subreaper};
 pub use spawn::{
     Program, SpawnError, SpawnSpec, Spawned, StdioSpec, spawn, spawn_blocking, spawn_keeping,

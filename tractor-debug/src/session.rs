@@ -15,6 +15,7 @@ use futures::executor::block_on;
 use futures::future::{AbortHandle, abortable};
 use tractor_core::scope::{self, HeldShield};
 use tractor_core::services::ServiceId;
+use tractor_core::stall::AtPrompt;
 use tractor_core::{Actor, CancelScope, Error, current_actor, journal, logging};
 use tractor_ipc::codec;
 
@@ -303,6 +304,7 @@ struct Turn {
 struct Claim {
     request: RequestId,
     voice: Voice,
+    _at_prompt: AtPrompt,
 }
 
 impl Claim {
@@ -322,7 +324,11 @@ impl Claim {
         };
         note(&request, format_args!("waits"));
         voice.report(&Report::Hold(request.clone()));
-        Self { request, voice }
+        Self {
+            request,
+            voice,
+            _at_prompt: AtPrompt::new(),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use tractor_core::io::link::Link;
-use tractor_core::process::{ExitStatus, Process, Signal};
+use tractor_core::process::{ExitStatus, OutOfMemory, Process, Signal};
 use tractor_core::stop::Stop;
 use tractor_core::timer::{self, Timer};
 use tractor_core::{CancelReason, Cancellation, Contact, Error};
@@ -63,6 +63,8 @@ struct State {
     /// What the child said before it exited.
     stopped: Option<Stopped>,
     status: Option<ExitStatus>,
+    /// Whether it was killed for its memory, as far as that is known.
+    out_of_memory: Option<OutOfMemory>,
     /// Why the link to it closed, while it was not known to have ended.
     link_lost: Option<String>,
     /// Whether the ladder has sent it a signal that may end it.
@@ -96,6 +98,7 @@ impl Child {
                 ready: Some(ready),
                 stopped: None,
                 status: None,
+                out_of_memory: None,
                 link_lost: None,
                 signalled: false,
                 end: None,

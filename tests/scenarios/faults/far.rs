@@ -16,8 +16,10 @@ use tractor_ipc::limits::{FRAME_HEADER_BYTES, HANDSHAKE_MS_MAX};
 use tractor_ipc::{Kind, TreeSecret, frame};
 
 use super::birth::{assert_no_child, cancelled_while_booting};
-use super::raw::{address, answers_a_ping, as_peer, closed, local, peer, raw, write};
-use crate::calls::{idle, pid, tasks_running};
+use super::raw::{
+    address, answers_a_ping, as_peer, closed, frame_of, local, next, peer, raw, write,
+};
+use crate::calls::{idle, pid, strangeness, tasks_running};
 use crate::chance::Chance;
 use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, within};
 
@@ -475,11 +477,19 @@ pub(crate) async fn f20_reset_inside_a_frame_ends_its_link_only(seed: u64) -> tr
         let any = 1 + chance.below(cut.len() as u64) as usize;
         let mut lengths = [1, 4, 13, 14, cut.len(), any];
         chance.shuffle(&mut lengths);
-        for length in lengths {
-            let channel = peer(&address(&worker)).await;
-            write(&channel, &cut[..length]).expect("it is open");
-            // It is read before it is reset, or not.
+        for (turn, length) in lengths.into_iter().enumerate() {
+            let mut channel = peer(&address(&worker)).await;
+            let whole = match turn {
+                0 => frame_of(Kind::Ping, 5, &[]),
+                _ => vec![],
+            };
+            let bytes = [&whole, &cut[..length]].concat();
+            write(&channel, &bytes).expect("it is open");
+            // It is read before it is reset, or not; the first one is.
             chance.pause(3).await;
+            if turn == 0 {
+                channel = next(channel).await.0;
+            }
             // What is closed like this is not closed in order.
             let linger = set_socket_linger(channel.socket(), Some(Duration::ZERO));
             linger.expect("it is a socket");
@@ -490,6 +500,12 @@ pub(crate) async fn f20_reset_inside_a_frame_ends_its_link_only(seed: u64) -> tr
             .await;
         }
         answers_a_ping(other).await;
+        // Those whose first bytes were read before the reset.
+        let (broken, ignored) = worker.run(strangeness()).await?;
+        assert!(
+            (1..=6).contains(&broken) && ignored == 0,
+            "{broken}, {ignored}"
+        );
         assert_eq!(worker.run(tasks_running()).await?, 0);
         worker.cancel_actor().await
     })

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::FdFlags;
 use rustix::process::{PidfdGetfdFlags, WaitOptions};
-use tractor::{Ending, open_nursery};
+use tractor::{Ending, OutOfMemory, open_nursery};
 use tractor_core::process::Process;
 use tractor_core::process::census::open_fds;
 
@@ -99,6 +99,52 @@ pub(crate) async fn f34_actor_out_of_memory_is_told_by_its_signal(
     assert_eq!(error.call(), Some(call), "{error}");
     assert_alone();
     Ok(())
+}
+
+/// Fault 34. An actor whose control group counts what the kernel kills has a child that takes too
+/// much memory, and one that somebody kills before or after that. The error of the one says that it
+/// was for memory, that of the other does not.
+pub(crate) async fn f34_kill_for_memory_is_told_as_one(seed: u64) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let Some(group) = MemoryGroup::make(seed, (64 + chance.below(32)) << 20) else {
+        note("no memory control group can be made here: nothing can be shown");
+        return Ok(());
+    };
+    let piece = 1_usize << (16 + chance.below(15));
+    let mut kinds = [true, false, true, false];
+    chance.shuffle(&mut kinds);
+    open_nursery(async |nursery| {
+        // Its children begin in its group.
+        let middle = nursery.start_actor("middle").await?;
+        group.enter(middle.pid());
+        for is_greedy in kinds {
+            let (told, text) = middle.run(lose_a_child(is_greedy, piece)).await?;
+            let expected = is_greedy.then_some(OutOfMemory::Counted);
+            assert_eq!(told, expected, "{text}");
+            let says = text.contains("counted an out-of-memory kill");
+            assert_eq!(says, is_greedy, "{text}");
+        }
+        middle.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}
+
+/// Has a child that dies of SIGKILL, the kernel's or somebody's, and gives what its error says.
+#[tractor::rpc]
+async fn lose_a_child(is_greedy: bool, piece: usize) -> (Option<OutOfMemory>, String) {
+    let ended: tractor::Result<()> = open_nursery(async |nursery| {
+        let child = nursery.start_actor("child").await?;
+        match is_greedy {
+            true => child.run(take_memory(1 << 30, piece)).await.map(drop),
+            false => child.run(die()).await.map(drop),
+        }
+    })
+    .await;
+    let error = ended.expect_err("it was killed");
+    assert_eq!(error.signal(), Some(9), "{error}");
+    (error.out_of_memory(), error.to_string())
 }
 
 /// Takes and touches so much memory piece by piece, and gives a byte of it.

@@ -1,19 +1,22 @@
 //! Faults 12, 13, 15, 16: processes that are stopped, blocked or deaf.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::pin::pin;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use async_std::task::JoinHandle;
 use futures::future::join_all;
-use tractor::{Call, Liveness, Portal, find_actor, open_nursery, wait_for_actor};
+use tractor::{Call, Liveness, Portal, StdioSpec, find_actor, open_nursery, wait_for_actor};
 use tractor_core::process::{Process, Signal};
 
 use super::birth::near_or_far;
+use super::raw::blocking;
 use crate::calls::{block, deaf, die, idle, pid};
 use crate::chance::Chance;
-use crate::seeds::seeds;
-use crate::support;
+use crate::seeds::{each_seed, seeds};
+use crate::support::{self, Program, program};
 use crate::tree::{
     BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, note, stop,
     until_begun, within,
@@ -367,4 +370,148 @@ pub(crate) async fn f15_blocked_sibling_of_a_dead_child_is_ended(seed: u64) -> t
     within(begin, BOUNDED, "ending a blocked sibling");
     assert_alone();
     Ok(())
+}
+
+/// The log of an actor, line by line.
+struct Log(mpsc::Receiver<String>);
+
+impl Log {
+    /// What is written to `reader`.
+    fn from(reader: std::io::PipeReader) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let lines = BufReader::new(reader).lines().map_while(Result::ok);
+            // Until nobody wants them.
+            lines
+                .map_while(|line| sender.send(line).ok())
+                .for_each(drop);
+        });
+        Self(receiver)
+    }
+
+    /// The lines up to the one that holds `text`, which has to come; all until the end for `None`.
+    async fn until(self, text: Option<&'static str>) -> (Self, Vec<String>) {
+        blocking(move || {
+            let (mut lines, is_last) = (Vec::new(), |line: &String| {
+                text.is_some_and(|text| line.contains(text))
+            });
+            while !lines.last().is_some_and(is_last) {
+                match self.0.recv_timeout(STALL_TOLD) {
+                    Ok(line) => lines.push(line),
+                    Err(mpsc::RecvTimeoutError::Disconnected) if text.is_none() => break,
+                    Err(error) => panic!("{error}: no {text:?} in {lines:#?}"),
+                }
+            }
+            (self, lines)
+        })
+        .await
+    }
+}
+
+/// Far more than it takes until a stall is told.
+const STALL_TOLD: Duration = Duration::from_secs(20);
+/// For how long an executor is blocked: it is told after five to six.
+const STALL_MS: u64 = 7_000;
+
+/// Takes no time, but has to have its turn at the executor.
+#[tractor::rpc(spawn)]
+async fn have_a_turn() {}
+
+/// Has the executor's thread taken away by a task that is no call.
+#[tractor::rpc]
+async fn block_by_own_task(millis: u64) {
+    let (begun, has_begun) = futures::channel::oneshot::channel();
+    async_std::task::spawn(async move {
+        let _ = begun.send(());
+        crate::calls::block_thread(millis);
+    });
+    has_begun.await.expect("it begins");
+}
+
+/// Starts an actor with one thread for tasks, which `call` takes away, and has another call come
+/// behind that. Gives the line of its log that tells of it, and the one that tells of its end.
+async fn stall(name: &str, call: tractor::Call<()>) -> tractor::Result<[String; 2]> {
+    let (reader, writer) = std::io::pipe().expect("a descriptor is free");
+    open_nursery(async |nursery| {
+        let start = nursery.start_actor(name).threads(1);
+        let actor = start.stderr(StdioSpec::Fd(writer.into())).await?;
+        // From the second call on a first poll may have a thread of the runtime.
+        for _ in 0..3 {
+            actor.run(pid()).await?;
+        }
+        let (mut blocks, mut waits) = (pin!(actor.run(call)), pin!(actor.run(have_a_turn())));
+        // Polled once each, they are on their way, in this order.
+        assert!(futures::poll!(&mut blocks).is_pending());
+        assert!(futures::poll!(&mut waits).is_pending());
+        let (log, mut lines) = Log::from(reader).until(Some("has stalled")).await;
+        blocks.await?;
+        waits.await?;
+        let (log, ends) = log.until(Some("goes on")).await;
+        actor.cancel_actor().await?;
+        let (_, after) = log.until(None).await;
+        lines.extend([ends, after].concat());
+        let both = <[String; 2]>::try_from(lines);
+        Ok(both.unwrap_or_else(|lines| panic!("each is said once: {lines:#?}")))
+    })
+    .await
+}
+
+/// Fault 15. A call takes the one thread of an actor's executor away, another one waits behind it.
+/// The log of the actor says so, once, with both their names, and that it is over. It says as much
+/// of a first poll, which takes away a thread of the runtime, and of the calls that wait behind a
+/// task that is none.
+pub(crate) async fn f15_stalled_executor_is_told_with_who_blocks_and_who_waits(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let mut millis = || STALL_MS + chance.below(1500);
+    let (behind_call, first_poll, behind_task) = futures::try_join!(
+        stall("busy", block_executor(millis())),
+        stall("hasty", block(millis())),
+        stall("own", block_by_own_task(millis())),
+    )?;
+    let cases = [
+        (
+            behind_call,
+            "busy",
+            &["standstill::block_executor ", "standstill::have_a_turn "][..],
+            &["no call blocks"][..],
+        ),
+        (first_poll, "hasty", &["calls::block "], &["no call blocks"]),
+        (
+            behind_task,
+            "own",
+            &["no call blocks it", "has waited to be polled"],
+            &["has run"],
+        ),
+    ];
+    for ([begins, ends], name, told, untold) in cases {
+        let begin = format!("the executor of actor '{name}' has stalled for 5");
+        assert!(
+            begins.contains(&begin) && begins.contains("WARN"),
+            "{begins}"
+        );
+        assert!(told.iter().all(|part| begins.contains(part)), "{begins}");
+        assert!(!untold.iter().any(|part| begins.contains(part)), "{begins}");
+        let end = format!("the executor of actor '{name}' goes on, after ");
+        assert!(ends.contains(&end), "{ends}");
+    }
+    assert_alone();
+    Ok(())
+}
+
+/// Fault 15. A call of a child takes a thread of the root's away: the root's log says so.
+#[test]
+fn f15_stalled_root_is_told() {
+    each_seed("a stalled root", |chance| {
+        let mut command = program("fault_programs");
+        let millis = STALL_MS + chance.below(1500);
+        command.args(["stalls", &millis.to_string()]);
+        let mut root = Program::start(command);
+        let line = root.wait_for("the executor of actor 'root' has stalled for ");
+        assert!(line.contains("fault_programs::calls::block "), "{line}");
+        root.wait_for("the executor of actor 'root' goes on, after ");
+        root.wait_for("the root is free");
+        assert!(root.end().status.success());
+    });
 }

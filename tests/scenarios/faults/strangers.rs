@@ -13,7 +13,7 @@ use super::raw::{
     address, answers_a_ping, blocking, closed, frame_of, garbage, local, peer, raw, write,
     write_in_pieces,
 };
-use crate::calls::{block_thread, echo};
+use crate::calls::{block_thread, echo, strangeness};
 use crate::chance::Chance;
 use crate::tree::{PROMPT, assert_alone, ms};
 
@@ -131,6 +131,13 @@ pub(crate) async fn f20_truncated_frame_ends_its_link_only(seed: u64) -> tractor
             let pongs: Vec<_> = pings.map(|id| (Kind::Pong, id)).collect();
             assert_eq!(kinds, pongs, "cut off after {length} bytes");
         }
+        let counted = async || worker.run(strangeness()).await;
+        assert_eq!(counted().await?, (7, 0), "each of them is counted");
+        // An end between frames is none of these.
+        let orderly = answers_a_ping(peer(&address(worker)).await).await;
+        orderly.socket().shutdown_write().expect("it is open");
+        assert!(closed(orderly, PROMPT).await.is_empty());
+        assert_eq!(counted().await?, (7, 0));
         Ok(())
     })
     .await

@@ -1,19 +1,20 @@
 //! Faults 7 and 54: the death of an actor that has others below it.
 
 use std::fs;
-use std::io;
 use std::time::Instant;
 
 use futures::future::join_all;
+use rustix::process::{Pid, WaitOptions, waitpid};
 use tractor::{Ending, current_actor, open_nursery, query_actor, wait_for_actor};
 
 use super::birth::near_or_far;
 use super::death::some_time;
-use crate::calls::{block, echo, idle, pid};
+use crate::calls::{block, change_user, echo, idle, pid};
 use crate::chance::Chance;
+use crate::support::{Program, program};
 use crate::tree::{
     BOUNDED, PROMPT, assert_alone, assert_nobody_left, eventually, exited, hold, kill, ms, note,
-    within,
+    stop, within,
 };
 
 /// Fault 7. An actor in the middle is killed, when its subtree stands or while it grows. The whole
@@ -224,18 +225,42 @@ async fn start_changed(seed: u64) -> tractor::Result<()> {
     .await
 }
 
-#[tractor::rpc]
-async fn change_user(uid: u32) -> Result<(), io::Error> {
-    // SAFETY: the function takes three numbers and touches no memory of ours; that of the C
-    // library changes all threads, which the system call itself would not.
-    match unsafe { setresuid(uid, uid, uid) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+/// Fault 54. The same where nobody else would end it: the root is its parent and is killed, and it is
+/// stopped. The runtime has noticed that the kernel forgot the signal, has said so, and has asked
+/// for it again.
+pub(crate) async fn f54_stopped_actor_of_another_user_ends_with_the_root(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    if !rustix::process::geteuid().is_root() {
+        note("only root can change its user: this fault cannot happen here");
+        return Ok(());
     }
-}
-
-unsafe extern "C" {
-    fn setresuid(real: u32, effective: u32, saved: u32) -> i32;
+    let mut command = program("fault_programs");
+    command.arg("changes");
+    let mut root = Program::start(command);
+    let changed = root.wait_for("nobody now: ").parse().expect("a pid");
+    let warning = "so the kernel forgot to kill it at its parent's death: it was told again";
+    let is_told = |line: &String| line.contains(warning);
+    // The two lines come in any order.
+    if !root.lines().iter().any(is_told) {
+        root.wait_for(warning);
+    }
+    let process = hold(changed);
+    chance.pause(5).await;
+    stop(&process).await;
+    let root_process = hold(root.pid());
+    kill(&root_process);
+    exited(process, PROMPT).await;
+    exited(root_process, PROMPT).await;
+    // It has come to us, who look after orphans, and take none of another tree.
+    let pid = i32::try_from(changed).ok().and_then(Pid::from_raw);
+    let status = waitpid(pid, WaitOptions::empty()).expect("it is our child");
+    let (_, status) = status.expect("it was waited for");
+    assert_eq!(status.terminating_signal(), Some(9), "not by a hang-up");
+    let told = root.lines().iter().filter(|line| is_told(line)).count();
+    assert_eq!(told, 1, "{:#?}", root.lines());
+    Ok(())
 }
 
 /// Faults 2 and 7, at the same time: a leaf and its parent are killed together, or one soon after

@@ -9,7 +9,7 @@ use super::raw::{
     Fake, START_HEADER_BYTES, address, answers_a_ping, closed, flip_a_bit, frame_of, garbage, next,
     peer, start_of, write_in_pieces,
 };
-use crate::calls::{echo, idle, pid};
+use crate::calls::{echo, idle, pid, strange_here, strangeness};
 use crate::chance::Chance;
 use crate::tree::{PROMPT, assert_alone, eventually};
 
@@ -123,6 +123,46 @@ pub(crate) async fn f28_unknown_function_fails_its_call_only(seed: u64) -> tract
     Ok(())
 }
 
+/// Fault 28, from the caller's side: who refuses knows the function by a number only. The error
+/// names the function that was called, its module, its signature and the actor.
+pub(crate) async fn f28_refused_call_names_the_function_that_was_called(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let fake = Fake::new("other");
+    let aid = fake.contact().aid;
+    let (portal, mut channel) = fake.connected().await;
+    let mut refusals = [
+        (Refusal::UnknownExport, "no such function"),
+        (
+            Refusal::OtherSignature {
+                ours: "number 3".to_owned(),
+                theirs: "fn other()".to_owned(),
+            },
+            "the caller's is `async fn echo",
+        ),
+    ];
+    chance.shuffle(&mut refusals);
+    for (refusal, why) in refusals {
+        let error = tractor::Error::new(aid.clone(), Ending::Refused(refusal));
+        let refusing = async {
+            let (channel, start) = next(channel).await;
+            let refused = frame_of(Kind::Fail, start.id, &error.encode());
+            write_in_pieces(&channel, &refused, &mut chance).await;
+            channel
+        };
+        let (answer, same) = futures::join!(portal.run(echo(vec![1])), refusing);
+        let text = answer.expect_err("it is refused").to_string();
+        for part in ["actor 'other'", "scenarios::calls::echo", why] {
+            assert!(text.contains(part), "{text}");
+        }
+        channel = same;
+    }
+    answers_a_ping(channel).await;
+    assert_alone();
+    Ok(())
+}
+
 /// A peer sends what only a parent or a child may, or what only a handshake may. Its link ends,
 /// and nothing else.
 pub(crate) async fn f20_frames_out_of_place_end_their_link_only(seed: u64) -> tractor::Result<()> {
@@ -183,6 +223,8 @@ pub(crate) async fn f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped
         write_in_pieces(&channel, &frames, &mut chance).await;
         // A ping behind them is answered first of all: there is no answer under that number.
         let mut channel = answers_a_ping(channel).await;
+        // The second start, and four answers: that a cancel meets nothing is normal.
+        assert_eq!(worker.run(strangeness()).await?, (0, 5));
         chance.pause(3).await;
         channel.send(Kind::Cancel, used, &[]).expect("it is open");
         let (mut channel, frame) = next(channel).await;
@@ -212,6 +254,7 @@ pub(crate) async fn f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped
 pub(crate) async fn f29_unasked_answers_complete_no_call(seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let (portal, channel) = Fake::new("chatterbox").connected().await;
+    let before = strange_here();
     let sizes = [1 + chance.below(100), 1 + chance.below(100)].map(|size| size as usize);
     let (first, second) = (vec![1; sizes[0]], vec![2; sizes[1]]);
     let calls = (
@@ -242,6 +285,8 @@ pub(crate) async fn f29_unasked_answers_complete_no_call(seed: u64) -> tractor::
     let (one, two, channel) = futures::join!(calls.0, calls.1, answering);
     assert_eq!((one?, two?), (first, second));
     answers_a_ping(channel).await;
+    // The number that nothing has; the second answers may be late ones, for all that is known.
+    assert_eq!(strange_here(), (before.0, before.1 + 1));
     assert_alone();
     Ok(())
 }
@@ -270,6 +315,7 @@ fn echoed(start: &OwnedFrame) -> Vec<u8> {
 pub(crate) async fn f30_answer_after_the_cancel_is_dropped(seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let (portal, mut channel) = Fake::new("late").connected().await;
+    let before = strange_here();
     for n in 0..3 + chance.below(3) as u8 {
         let mut given_up = Box::pin(portal.run(echo(vec![n])));
         assert!(futures::poll!(given_up.as_mut()).is_pending());
@@ -296,6 +342,7 @@ pub(crate) async fn f30_answer_after_the_cancel_is_dropped(seed: u64) -> tractor
     }
     let links = tractor::current_actor()?.statistics().links;
     assert!(links.iter().all(|link| link.calls == 0), "{links:?}");
+    assert_eq!(strange_here(), before, "a late answer is normal");
     assert_alone();
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use super::{Error, Report};
 use crate::ending::{Ending, UserError};
 use crate::os::signal_name;
+use crate::process::OutOfMemory;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,11 +100,12 @@ fn predicate(report: &Report, ending: &Ending, f: &mut fmt::Formatter<'_>) -> fm
             if matches!(**status, Ending::Exited { code: 0 }) {
                 f.write_str(", as if its main returned before it reached the actor's entry")?;
             }
-            Ok(())
+            for_memory(report, f)
         }
         ending => {
             death(ending, f)?;
-            while_running(report, f)
+            while_running(report, f)?;
+            for_memory(report, f)
         }
     }
 }
@@ -128,6 +130,20 @@ fn death(ending: &Ending, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Ending::LinkLost { reason } => write!(f, " lost its link: {reason}"),
         // Nothing else is the status of a process, but what a peer sends can say so.
         ending => write!(f, " ended: {ending:?}"),
+    }
+}
+
+/// What its control group says, if that is anything.
+fn for_memory(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match report.out_of_memory {
+        None => Ok(()),
+        Some(OutOfMemory::Counted) => f.write_str(
+            ": the kernel killed it for its memory, as its control group counted an out-of-memory kill",
+        ),
+        Some(OutOfMemory::Possible) => f.write_str(
+            ": perhaps the kernel killed it for its memory, as its control group has counted \
+             out-of-memory kills",
+        ),
     }
 }
 
@@ -332,6 +348,33 @@ mod tests {
             },
             "the link to actor 'a' was lost while f was running: end of file",
         );
+    }
+
+    #[test]
+    fn a_kill_for_memory_is_said() {
+        let killed = Ending::Signaled {
+            signal: 9,
+            core_dumped: false,
+        };
+        let killed = error("a", killed).in_call("f");
+        let begin = "actor 'a' was killed by signal 9 (SIGKILL) while f was running";
+        assert_eq!(killed.to_string(), begin);
+        for (evidence, end) in [
+            (
+                OutOfMemory::Counted,
+                ": the kernel killed it for its memory, as its control group counted an \
+                 out-of-memory kill",
+            ),
+            (
+                OutOfMemory::Possible,
+                ": perhaps the kernel killed it for its memory, as its control group has counted \
+                 out-of-memory kills",
+            ),
+        ] {
+            let told = killed.clone().with_out_of_memory(Some(evidence));
+            assert_eq!(told.to_string(), format!("{begin}{end}"));
+            assert_eq!(told.out_of_memory(), Some(evidence));
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Limit {
             call: report.call.as_ref().map(name),
             calls_in_flight: calls.iter().map(name).collect(),
             ending: self.ending(&report.ending, bytes, levels),
+            out_of_memory: report.out_of_memory,
         }
     }
 

@@ -17,6 +17,8 @@ const DONE: u32 = 8;
 const CANCELLED: u32 = 16;
 /// It is a plain function on a thread of its own, which cannot be dropped.
 const BLOCKING: u32 = 32;
+/// The bits above count the polls by the executor, and begin anew after 67 million.
+const POLL: u32 = 64;
 
 /// Where a task stands.
 ///
@@ -82,8 +84,12 @@ pub(super) struct GivenBack {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     pub(super) held: bool,
+    pub(super) woken: bool,
+    pub(super) done: bool,
     pub(super) cancelled: bool,
     pub(super) blocking: bool,
+    /// How often the executor has begun to poll it.
+    pub(super) polls: u32,
 }
 
 impl Phase {
@@ -96,8 +102,11 @@ impl Phase {
         let word = self.0.load(Ordering::Acquire);
         Look {
             held: word & HELD != 0,
+            woken: word & WOKEN != 0,
+            done: word & DONE != 0,
             cancelled: word & CANCELLED != 0,
             blocking: word & BLOCKING != 0,
+            polls: word / POLL,
         }
     }
 
@@ -155,7 +164,8 @@ impl Phase {
                 (word, Claim::Busy)
             } else {
                 let cancelled = word & CANCELLED != 0;
-                ((word | HELD) & !WOKEN, Claim::Held { cancelled })
+                let held = (word | HELD) & !WOKEN;
+                (held.wrapping_add(POLL), Claim::Held { cancelled })
             }
         })
     }
@@ -270,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn polls_of_the_executor_are_counted_for_ever() {
+        let phase = at(MOVED | WOKEN | !(POLL - 1));
+        let before = phase.look().polls;
+        assert_eq!(phase.claim(), Claim::Held { cancelled: false });
+        let look = phase.look();
+        assert_eq!((look.polls, before), (0, u32::MAX / POLL));
+        assert!(look.held && !look.woken, "nothing else has changed");
+        phase.rest();
+        phase.wake();
+        phase.claim();
+        assert_eq!(phase.look().polls, 1);
+    }
+
+    #[test]
     fn a_plain_function_is_answered_once() {
         let phase = Phase::new();
         assert!(!phase.block());
@@ -310,7 +334,7 @@ mod tests {
             let mut reach = |step: &dyn Fn(&Phase)| {
                 let phase = at(before);
                 step(&phase);
-                left.push(word(&phase));
+                left.push(word(&phase) % POLL);
             };
             reach(&|phase| _ = phase.wake());
             for shielded in [false, true] {

@@ -1,10 +1,13 @@
-//! What a task tells of itself, for statistics and dumps.
+//! What a task tells of itself, for statistics, dumps and those who look for stalls.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tractor_ipc::ActorId;
 
+use super::RpcTask;
 use super::phase::Look;
+use crate::stall::{Doing, Seen};
 
 /// A task in numbers and words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,40 @@ impl TaskState {
             Look { .. } if !begun => Self::Starting,
             Look { held: true, .. } | Look { blocking: true, .. } => Self::Running,
             Look { .. } => Self::Waiting,
+        }
+    }
+}
+
+impl RpcTask {
+    /// What a look at a moment when it is not at rest sees. A plain function has a thread of its own.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        let look = self.phase.look();
+        let doing = match look {
+            Look { blocking: true, .. } | Look { done: true, .. } => return None,
+            Look { held: true, .. } => Doing::Runs,
+            Look { woken: true, .. } => Doing::Waits,
+            Look { .. } => return None,
+        };
+        Some(Seen {
+            number: self.number,
+            polls: look.polls,
+            doing,
+        })
+    }
+
+    /// Its function with the module, and its number.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{} {}", self.export.path(), self.number)
+    }
+
+    /// The task in numbers and words.
+    pub(crate) fn statistics(&self) -> TaskStatistics {
+        TaskStatistics {
+            number: self.number,
+            function: self.export.path(),
+            caller: self.link.peer().cloned(),
+            age: self.started.elapsed(),
+            state: TaskState::new(self.phase.look(), self.begun.load(Ordering::Relaxed)),
         }
     }
 }

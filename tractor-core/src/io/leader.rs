@@ -9,6 +9,7 @@ use super::role::{self, Role, user_code};
 use super::serve::serve;
 use super::{Engine, Entry, Job, SourceKey, Watch, looking, unwatch};
 use crate::os::Ready;
+use crate::process::parent_death;
 use crate::rt;
 
 /// Leads until the role is lost, or is better kept in other surroundings.
@@ -31,6 +32,7 @@ pub(super) fn lead(engine: &'static Engine) {
             } else {
                 timeout
             };
+            parent_death::check();
             engine.poller.wait(&mut ready, timeout);
             engine.timers().woke(engine.now());
             look.waited();

@@ -168,6 +168,11 @@ impl Link {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether [`next_id`](Self::next_id) has given this number.
+    pub(crate) fn has_given(&self, id: u64) -> bool {
+        id != 0 && id < self.next_id.load(Ordering::Relaxed)
+    }
+
     /// Sends a frame now. On a link that has ended it goes nowhere; the end is reported by
     /// [`LinkOwner::closed`].
     ///
@@ -369,13 +374,16 @@ impl Link {
         }
     }
 
-    pub(crate) fn pong(&self, id: u64) {
+    /// The answer to a ping; tells whether it was waited for.
+    pub(crate) fn pong(&self, id: u64) -> bool {
         let pong = {
             let mut pongs = self.pongs();
             let at = pongs.iter().position(|(of, _)| *of == id);
             at.map(|at| pongs.swap_remove(at).1)
         };
+        let is_awaited = pong.is_some();
         pong.into_iter().for_each(|pong| pong());
+        is_awaited
     }
 
     fn pongs(&self) -> MutexGuard<'_, Pongs> {

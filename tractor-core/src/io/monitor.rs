@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::link::Link;
 use super::{Engine, Job, engine, rest, role};
 use crate::panics;
+use crate::stall;
 
 /// How long user code may hold up the leader: between one and two of these. Half of it costs
 /// tail latency, because a preempted leader looks like a blocked one.
@@ -126,8 +127,8 @@ fn watch(engine: &'static Engine) {
         tick();
         let now = engine.lead.observe();
         let in_user_code = now.0 & 1 == 1;
-        if in_user_code && now == before {
-            engine.lead.take_away(now.0);
+        if in_user_code && now == before && engine.lead.take_away(now.0) {
+            stall::watch();
         }
         if engine.lead.wants_thread()
             && let Err(error) = role::start_thread(engine)

@@ -9,6 +9,7 @@ use std::thread;
 use super::Engine;
 use super::leader::lead;
 use crate::panics;
+use crate::process::parent_death;
 use crate::rt;
 
 /// Threads that may lead, those included that are stuck in user code. When all but one are,
@@ -169,6 +170,7 @@ pub(super) fn start_thread(engine: &'static Engine) -> io::Result<()> {
 
 /// Waits for the role, leads, and waits again, for ever.
 fn serve_role(engine: &'static Engine) {
+    parent_death::carry();
     // Only the first leader ever begins without traffic.
     let mut surrounded = false;
     loop {

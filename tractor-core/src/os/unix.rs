@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{self as sys, Pid};
 use rustix::stdio;
 
-use super::{Stat, TIOCNOTTY};
+use super::{Stat, TIOCNOTTY, User};
 use crate::process::Signal;
 
 /// Sends a signal to a process group.
@@ -32,6 +32,15 @@ pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::
             Err(Errno::INTR) => {}
             ready => return Ok(ready? > 0),
         }
+    }
+}
+
+/// Whose rights this process has.
+pub(crate) fn user() -> User {
+    User {
+        real: sys::getuid().as_raw(),
+        effective: sys::geteuid().as_raw(),
+        group: sys::getegid().as_raw(),
     }
 }
 

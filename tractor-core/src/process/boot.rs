@@ -7,7 +7,7 @@
 //! - The flag belongs to the calling *thread*. Any thread of the child will do, and the signal
 //!   goes to the whole process; a flag that was set on a thread which has ended since never
 //!   fires. By its manual it survives exec, is not inherited by a fork, and is cleared when the
-//!   process changes its user, after which only the end of the link tells of the parent's death.
+//!   process changes its user; `parent_death.rs` notices that, and sets it again.
 //! - It fires when the *thread* that started the child ends, even if the parent's process lives
 //!   on.
 //!
@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{StdioSpec, marks, spawner};
+use super::{StdioSpec, marks, parent_death, spawner};
 use crate::os;
 
 /// Tells whether this process was started by [`spawn()`](super::spawn()) of an actor of the same
@@ -71,6 +71,7 @@ impl Boot {
             // As the signal would have, had it been asked for in time.
             os::die();
         }
+        parent_death::tied();
         let stdin = match os::take_descriptor(rustix::stdio::stdin())? {
             Some(stdin) => stdin,
             None => File::open("/dev/null")?.into(),

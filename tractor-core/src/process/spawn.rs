@@ -16,7 +16,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use tractor_ipc::TreeId;
 
-use super::{Process, marks, spawner};
+use super::{Process, marks, oom, spawner};
 use crate::os;
 
 /// What to start.
@@ -245,6 +245,7 @@ impl SpawnError {
 
 /// Starts the process. On the spawner's thread only.
 pub(super) fn start(spec: SpawnSpec) -> Result<Spawned, SpawnError> {
+    oom::remember();
     let cwd = spec.cwd.clone();
     let mut command = command(spec);
     let outcome = match crate::fault!("spawn.exec", error) {

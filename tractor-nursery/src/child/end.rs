@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tractor_core::process::ExitStatus;
+use tractor_core::process::{ExitStatus, OutOfMemory, out_of_memory};
 use tractor_core::timer::{self, Timer};
 use tractor_core::{CancelReason, Cancellation, Ending, Error, current_actor};
 
@@ -32,6 +32,7 @@ impl Child {
         if let Err(error) = self.process.kill_group() {
             log::warn!("end the process group of {}: {error}", self.aid);
         }
+        let out_of_memory = self.ask_for_memory();
         let status = self.process.try_reap().unwrap_or_else(|error| {
             log::error!("reap {}: {error}", self.aid);
             Some(ExitStatus::Lost)
@@ -45,13 +46,26 @@ impl Child {
             return;
         };
         log::debug!("{} (pid {}) {status}", self.aid, self.pid());
-        self.lock().status = Some(status);
+        {
+            let mut state = self.lock();
+            state.status = Some(status);
+            state.out_of_memory = out_of_memory;
+        }
         self.handle(Event::Exited);
         match self.link.get() {
             // What it said last is read before its end is judged.
             Some(link) if !link.is_closed() => link.end_after_reading(),
             _ => self.conclude(),
         }
+    }
+
+    /// Whether the kernel has killed it for its memory, if nobody here has: known before it is reaped.
+    fn ask_for_memory(&self) -> Option<OutOfMemory> {
+        let status = self.process.peek_exited().ok().flatten();
+        let is_killed = matches!(status, Some(ExitStatus::Signaled { signal: 9, .. }));
+        (is_killed && !self.lock().signalled)
+            .then(|| out_of_memory(self.pid()))
+            .flatten()
     }
 
     /// Once it is both reaped and heard to the end: tells everybody.
@@ -114,12 +128,13 @@ impl Child {
 
     fn outcome(&self, state: &mut State, status: ExitStatus) -> Outcome {
         let died = |ending: Ending| {
-            self.died(match state.ready {
+            let died = self.died(match state.ready {
                 Some(_) => Ending::DiedBeforeReady {
                     status: Box::new(ending),
                 },
                 None => ending,
-            })
+            });
+            died.with_out_of_memory(state.out_of_memory)
         };
         match (state.stopped.take(), state.why.clone()) {
             (Some(Stopped::Failed(error)), _) => Outcome {

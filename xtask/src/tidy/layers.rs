@@ -23,13 +23,14 @@ const DOORS: [(&str, &str); 2] = [
 ];
 
 /// Modules of pure logic, each with all that lies below it: events in, actions out.
-const PURE_MODULES: [&str; 17] = [
+const PURE_MODULES: [&str; 18] = [
     "tractor-ipc/src/codec",
     "tractor-ipc/src/frame",
     "tractor-ipc/src/handshake",
     "tractor-ipc/src/message",
     "tractor-core/src/broadcast/board",
     "tractor-core/src/resource/state",
+    "tractor-core/src/stall/judge",
     "tractor-core/src/stream/credit",
     "tractor-core/src/stream/ends",
     "tractor-core/src/stream/frame",

@@ -27,7 +27,8 @@ const TELLTALE_WORDS: [&str; 18] = [
 ];
 
 /// So are these names as a whole.
-const TELLTALE_NAMES: [&str; 3] = [
+const TELLTALE_NAMES: [&str; 4] = [
+    "parent_process_death_signal",
     "set_child_subreaper",
     "set_parent_process_death_signal",
     "target_os",

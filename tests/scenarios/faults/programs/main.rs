@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stands" => standing::stands(&args)?,
         "tidies" => standing::tidies(&args)?,
         "waits" => standing::waits()?,
+        "changes" => standing::changes()?,
+        "stalls" => standing::stalls(&args)?,
         "dumps" => standing::dumps(&args)?,
         "looks" => standing::looks()?,
         "nowhere" => lacking::nowhere(&args)?,

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use tractor::{Options, find_actor, open_nursery, query_actor};
+use tractor::{Options, find_actor, get_root, open_nursery, query_actor};
 
-use crate::calls::{block, block_thread, idle, pid};
+use crate::calls::{block, block_thread, change_user, idle, pid};
 use crate::{number, say};
 
 /// Three levels, a leaf of each branch with its thread asleep. Says who is there, then waits.
@@ -191,4 +191,43 @@ async fn find_same() -> tractor::Result<Vec<u32>> {
     let all = query_actor("same").await?;
     assert_eq!(found.run(pid()).await?, found.pid());
     Ok(all.iter().map(|contact| contact.pid).collect())
+}
+
+/// A child has the root block a thread for so many milliseconds.
+pub(crate) fn stalls(args: &[String]) -> tractor::Result<()> {
+    tractor::run(Options::default(), async || {
+        open_nursery(async |nursery| {
+            let caller = nursery.start_actor("caller").await?;
+            caller.run(block_root(number(args, 0))).await?;
+            // The end of it is told by a look that comes within a second.
+            async_std::task::sleep(Duration::from_secs(2)).await;
+            say("the root is free");
+            caller.cancel_actor().await
+        })
+        .await
+    })
+}
+
+#[tractor::rpc]
+async fn block_root(millis: u64) -> tractor::Result<()> {
+    get_root().await?.run(block(millis)).await
+}
+
+/// A child changes its user, and stands. Says its pid when its runtime has had something to do
+/// since.
+pub(crate) fn changes() -> tractor::Result<()> {
+    tractor::run(Options::default(), async || {
+        open_nursery(async |nursery| {
+            let changed = nursery.start_actor("changed").await?;
+            // Which thread leads changes with the first calls.
+            for _ in 0..3 {
+                changed.run(pid()).await?;
+            }
+            changed.run(change_user(65_534)).await?;
+            let pid = changed.run(pid()).await?;
+            say(&format!("nobody now: {pid}"));
+            std::future::pending().await
+        })
+        .await
+    })
 }

@@ -9,6 +9,7 @@ use tractor_ipc::CloseReason;
 
 use super::Link;
 use crate::error::Error;
+use crate::io::counts::is_broken;
 use crate::io::{engine, noted, rest};
 use crate::stream::inbound::Ended;
 use crate::timer::{self, Timer};
@@ -52,6 +53,9 @@ impl Link {
             }
             engine().remove(self.key, self.socket.as_fd());
         }
+        if self.is_open() && is_broken(reason, self.is_in_frame()) {
+            engine().counts.link_broke();
+        }
         self.writer.close();
         if self.unplan_flush() {
             engine().monitor.flush_made();
@@ -68,6 +72,17 @@ impl Link {
         }
         self.end_callee_dialogs();
         self.owner.closed(self, reason);
+    }
+
+    /// Whether part of a frame has come. Not known while somebody reads.
+    fn is_in_frame(&self) -> bool {
+        let decoder = self.reader.try_take();
+        let in_frame = decoder.as_ref().is_some_and(|it| it.eof().is_err());
+        if let Some(decoder) = decoder {
+            // It has ended, so there is nothing to watch any more.
+            let _ = self.reader.release(decoder);
+        }
+        in_frame
     }
 
     /// Ends what was said during calls of the peer. Our own calls end when it is known how the

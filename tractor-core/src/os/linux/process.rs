@@ -59,6 +59,11 @@ pub(crate) fn arm_parent_death() -> io::Result<()> {
     ))?)
 }
 
+/// Whether it still would, for all that this thread has asked.
+pub(crate) fn has_parent_death() -> bool {
+    !matches!(sys::parent_process_death_signal(), Ok(None))
+}
+
 /// Whether this is the thread that cannot end before the process.
 pub(crate) fn is_main_thread() -> bool {
     rustix::thread::gettid() == sys::getpid()

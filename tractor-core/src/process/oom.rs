@@ -1,0 +1,131 @@
+//! Whether a process that died of SIGKILL was killed by the kernel for its memory, as far as its
+//! control group tells.
+//!
+//! The group counts such kills, but does not say of whom. So the count is read before the first
+//! process is started, and after each death by that signal: what it has grown by since is taken
+//! for deaths that are dealt with at about that time.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::os;
+
+/// What the control group of a process that died of SIGKILL says of out-of-memory kills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum OutOfMemory {
+    /// It has counted one more, as this process died.
+    Counted,
+    /// It has counted some, this one perhaps among them: the group is another than that of the
+    /// parent, who has not looked at it before.
+    Possible,
+}
+
+/// Asks that before the process is reaped, and only of one that has died of SIGKILL which nobody
+/// here has sent. `None` if nothing was counted, or nobody counts.
+pub fn out_of_memory(pid: u32) -> Option<OutOfMemory> {
+    // Of one that has exited some kernels do not tell it; it began in our own group.
+    let file = os::memory_events(Some(pid)).or_else(|| os::memory_events(None))?;
+    let kills = os::oom_kills(&file)?;
+    let mut counts = counts();
+    let now = START.elapsed();
+    match counts.get_mut(&file) {
+        Some(count) => count.died(kills, now).then_some(OutOfMemory::Counted),
+        None => {
+            counts.insert(file, Count::new(kills));
+            (kills > 0).then_some(OutOfMemory::Possible)
+        }
+    }
+}
+
+/// Reads how many there were before any that concerns us; for who is about to start a process.
+pub(super) fn remember() {
+    static ONCE: LazyLock<()> = LazyLock::new(|| {
+        let file = os::memory_events(None);
+        let kills = file.as_deref().and_then(os::oom_kills);
+        if let (Some(file), Some(kills)) = (file, kills) {
+            counts().entry(file).or_insert_with(|| Count::new(kills));
+        }
+    });
+    LazyLock::force(&ONCE);
+}
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+static COUNTS: LazyLock<Mutex<HashMap<PathBuf, Count>>> = LazyLock::new(Mutex::default);
+
+fn counts() -> MutexGuard<'static, HashMap<PathBuf, Count>> {
+    // Its changes are single calls of the map.
+    COUNTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For how long a count that has grown by more than one is left to other deaths: those of processes
+/// that were killed together are dealt with within this.
+const TOGETHER: Duration = Duration::from_secs(2);
+
+/// What is known of the count of one group. Times are durations since any fixed start.
+#[derive(Debug)]
+struct Count {
+    seen: u64,
+    /// Kills that were seen and have no death of ours yet.
+    left: u64,
+    grown: Duration,
+}
+
+impl Count {
+    fn new(seen: u64) -> Self {
+        Self {
+            seen,
+            left: 0,
+            grown: Duration::ZERO,
+        }
+    }
+
+    /// A process of the group has died of SIGKILL, and it has counted so many kills: tells whether
+    /// one of them may be this one's.
+    fn died(&mut self, kills: u64, now: Duration) -> bool {
+        if now.saturating_sub(self.grown) > TOGETHER {
+            self.left = 0;
+        }
+        let more = kills.saturating_sub(self.seen);
+        if more > 0 {
+            self.left += more;
+            self.grown = now;
+        }
+        self.seen = kills;
+        let is_one = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_one
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn an_old_count_is_not_taken_for_a_new_death() {
+        let mut count = Count::new(3);
+        assert!(!count.died(3, s(10)), "killed by somebody");
+        assert!(count.died(4, s(20)));
+        assert!(!count.died(4, s(20)), "the next one was not");
+        assert!(count.died(5, s(21)));
+    }
+
+    #[test]
+    fn those_that_are_killed_together_are_told_together() {
+        let mut count = Count::new(0);
+        assert!(count.died(2, s(5)));
+        assert!(count.died(2, s(6)));
+        assert!(!count.died(2, s(6)));
+        assert!(count.died(5, s(7)));
+        assert!(!count.died(5, s(60)), "the others were none of ours");
+    }
+}
