@@ -53,6 +53,7 @@
 #![forbid(unsafe_code)]
 
 pub use tractor_core::io::link::LinkStatistics;
+pub use tractor_core::portal::CANCEL_WITHIN;
 pub use tractor_core::process::{OutOfMemory, StdioSpec};
 pub use tractor_core::runtime_vars::{RuntimeVars, VarError, runtime_var};
 pub use tractor_core::scope::{checkpoint, current_deadline, move_on_after, shield, timeout};
@@ -71,6 +72,7 @@ pub use tractor_discovery::{find_actor, get_root, query_actor, wait_for_actor};
 pub use tractor_ipc::{ActorId, Address};
 pub use tractor_macros::{context, main, rpc, test};
 pub use tractor_nursery::nurseries::statistics as nurseries;
+pub use tractor_nursery::options::DAEMON_NOTICE_AFTER;
 pub use tractor_nursery::{
     ChildStatistics, Condition, Nursery, NurseryStatistics, OnExit, OneShot, Options, PoolMap,
     PoolStatistics, Progress, RunInActor, StartActor, Transport, WorkerPool, dump_tree,

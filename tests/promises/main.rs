@@ -48,6 +48,7 @@ mod values;
 mod deaths;
 mod errors;
 mod groups;
+mod taken_up;
 
 // Cancelling reaches everything it should and nothing else.
 mod blocked;

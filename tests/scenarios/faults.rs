@@ -17,11 +17,11 @@
 //! | 31, 32, 47 | `shortage`: no descriptors left, far too many bytes |
 //! | 41, 42 | `registry`: names |
 //! | 7 to 9, 14, 36 to 40, 43, 49 | `roots`: whole programs that are killed, stopped, cut off |
-//! | none | `far`: children that connect back over the network |
-//! | none | `dumps`: what a tree with blocked threads and stopped processes tells of itself |
+//! | 1, 7, 18, 20, 22, 32 | `far`: the same of children that connect back over the network |
 //!
 //! Every test ends with the sweep. The numbers that are not here belong to terminals, and have
-//! their tests where these are, or to other hosts; `docs/faults.md` has all of them.
+//! their tests where these are, or to other hosts; `docs/faults.md` has all of them. 45 is also
+//! `interleavings`, and 53 are the random walks, both beside this directory.
 
 mod birth;
 mod death;

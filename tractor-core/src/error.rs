@@ -6,6 +6,7 @@ mod render;
 // Errors as bytes, bounded.
 mod wire;
 
+use std::any::type_name;
 use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
 
@@ -13,9 +14,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tractor_ipc::{ActorId, codec};
 
+use crate::actor::local_error;
 use crate::ending::{Ending, Refusal, UserError};
 use crate::exports::{BoxedError, Export};
+use crate::invoke;
 use crate::process::OutOfMemory;
+use crate::scope::{Cancellation, Cancelled};
 
 /// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
 /// and which actors passed the news on.
@@ -76,6 +80,62 @@ impl Error {
                 ending,
                 out_of_memory: None,
             }),
+        }
+    }
+
+    /// Takes any other error up, as a failure of the code that runs here: for functions that return
+    /// an `Error` and meet something else. There is no `From` for that, because with one the
+    /// compiler could not tell any more what a nursery's block returns.
+    ///
+    /// An `Error` stays itself, a [`Cancelled`] becomes an [`Ending::Cancelled`], and anything else
+    /// an [`Ending::Failed`] with its type, its message and its sources. In this process
+    /// [`downcast_ref`](Self::downcast_ref) gives it back; elsewhere only its texts are known, so a
+    /// function whose caller is to have the value returns that as its own error.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tractor_core::Error; // `tractor::Error`
+    /// use tractor_core::runtime_vars::runtime_var; // `tractor::runtime_var`
+    /// use tractor_core::scope::timeout; // `tractor::timeout`
+    ///
+    /// /// Reads a file that a runtime variable names.
+    /// async fn load() -> Result<String, Error> {
+    ///     let path: Option<String> = runtime_var("table").map_err(Error::other)?;
+    ///     let path = path.unwrap_or_else(|| "/no/such/table".to_owned());
+    ///     let reading = async { std::fs::read_to_string(path) };
+    ///     let text = timeout(Duration::from_secs(1), reading).await;
+    ///     text.map_err(Error::other)?.map_err(Error::other)
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let error = load().await.unwrap_err();
+    /// assert!(error.to_string().contains("failed: io::Error: No such file"));
+    /// let file = error.downcast_ref::<std::io::Error>().expect("it is held");
+    /// assert_eq!(file.kind(), std::io::ErrorKind::NotFound);
+    /// # });
+    /// ```
+    pub fn other<E: StdError + Send + Sync + 'static>(error: E) -> Self {
+        let error: BoxedError = Box::new(error);
+        let error = match error.downcast::<Self>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        let export = invoke::current_export();
+        match error.downcast::<Cancelled>() {
+            Ok(cancelled) => {
+                let Cancellation { by, reason } = cancelled.into_cancellation();
+                local_error(Ending::Cancelled { by, reason }, export)
+            }
+            Err(error) => {
+                let described = UserError::describe(type_name::<E>(), &*error);
+                local_error(Ending::Failed(Box::new(described)), export).holding(error)
+            }
         }
     }
 

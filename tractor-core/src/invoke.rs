@@ -105,6 +105,11 @@ fn named(number: u64, export: &'static Export) -> String {
     format!("{} {number}", export.name)
 }
 
+/// The function whose task is being polled on this thread.
+pub(crate) fn current_export() -> Option<&'static Export> {
+    CURRENT.get().map(|(_, export)| export)
+}
+
 /// The number of the task that is being polled on this thread.
 pub(crate) fn current_number() -> Option<u64> {
     CURRENT.get().map(|(number, _)| number)

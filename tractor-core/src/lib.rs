@@ -4,7 +4,8 @@
 //! It takes functions marked with `#[rpc]`, links to other actors and processes to watch, and
 //! gives portals, cancel scopes and errors that say what ended where and why. It knows neither
 //! names of actors nor nurseries: those are services and owners that the crates above register.
-//! Read [`Portal`] first, then [`CancelScope`] and [`Error`].
+//! Read [`Portal`] first, then [`CancelScope`] and [`Error`]. With the feature `tokio1` every task
+//! is polled inside a tokio runtime.
 
 // Unsafe code stands in one file (os/unix.rs), where the system has no safe call.
 #![deny(unsafe_code)]

@@ -173,7 +173,20 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// It is a plain `#[test]`, and other attributes such as `#[should_panic]` or those of `rstest`
 /// stay. Besides the options of [`macro@main`] it takes `timeout = 30`, in seconds; the default is
 /// 60. The body runs in a process of its own. The test fails if the body panics or returns an
-/// error, if it does not end in time, or if a process or an open descriptor of its tree is left.
+/// error, if it does not end in time, or if something of its tree is left.
+///
+/// # What may not be left
+///
+/// - A process: none that was started in the tree may live when its root is gone, whoever is its
+///   parent by then; and the root may have no child that it has not reaped.
+/// - A socket in the tree's directory.
+/// - A descriptor in the root that was not open before the body, and is not closed within two
+///   seconds behind it. Not counted are pipes and descriptors of `epoll`, `eventfd` and `timerfd`: the runtime
+///   and the executor keep such for the life of the process.
+///
+/// The descriptors of children are not compared. The kernel closes them with the process, which is
+/// known to be gone; and what a child has open at its end tells nothing: links to other actors stay
+/// until then, as do a program's own files in statics and the sockets of its pools.
 ///
 /// # Examples
 ///

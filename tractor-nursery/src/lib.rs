@@ -3,7 +3,7 @@
 //! It takes blocks of async code and calls to run, and gives processes that serve them and end
 //! with their scope. It does not know what the processes are asked to do, nor how a terminal is
 //! shared among them. Read [`open_nursery`] first, then [`run`], which makes a process the root
-//! of a tree.
+//! of a tree. With the feature `tokio1` every task of every actor is polled inside a tokio runtime.
 //!
 //! # Examples
 //!

@@ -362,7 +362,8 @@ pub(crate) async fn f47_enormous_error_arrives_cut_short(seed: u64) -> tractor::
     Ok(())
 }
 
-/// What is as long as one likes: a few bytes, then one letter again and again.
+/// What is as long as one likes: a few bytes, then one letter again and again where it may be cut,
+/// and then what the standard library's `Debug` passes over quickly.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Long {
     before: usize,
@@ -372,8 +373,9 @@ struct Long {
 
 impl Long {
     fn text(self) -> String {
-        let letters = self.bytes / self.letter.len_utf8();
-        "x".repeat(self.before) + &self.letter.to_string().repeat(letters)
+        let begin = "x".repeat(self.before) + &self.letter.to_string().repeat(1 << 18);
+        let rest = self.bytes - begin.len();
+        begin + &"x".repeat(rest)
     }
 }
 

@@ -54,8 +54,8 @@ impl Boot {
     ///
     /// In this order: SIGKILL at the parent's death, end at once if it died before; the link moves
     /// from descriptor 0, where what [`lend_stdin`] has sent or /dev/null takes its place, to one
-    /// above 2 that no program which we start inherits; the controlling terminal is given up, so that no read, write or setting of
-    /// it can stop us.
+    /// above 2 that no program which we start inherits; the controlling terminal is given up, so
+    /// that no read, write or setting of it can stop us.
     ///
     /// # Errors
     ///
