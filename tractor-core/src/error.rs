@@ -253,9 +253,31 @@ impl Error {
         self.edit(|report| report.calls_in_flight = paths)
     }
 
-    /// What the control group of an actor that died of SIGKILL says of kills for memory. `None` if
-    /// it died otherwise, or of somebody's signal, and where nobody counts: in the topmost group, or
-    /// without a controller of memory.
+    /// What the control group of an actor that died of SIGKILL says of kills for memory.
+    ///
+    /// `None` if it has counted none since the actor's parent looked last; if the actor died
+    /// otherwise, or when the runtime had signalled it already, on behalf of its parent or of
+    /// somebody above; and where nobody counts: in the topmost group, or without a controller of
+    /// memory. With groups of the first version also of an actor that was moved to another group
+    /// after its start, which is not asked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tractor_core::Error; // `tractor::Error`
+    ///
+    /// /// Whether the work of an actor that died may succeed in smaller pieces.
+    /// fn was_too_large(died: &Error) -> bool {
+    ///     died.out_of_memory().is_some()
+    /// }
+    /// # use tractor_core::Ending;
+    /// # use tractor_core::process::OutOfMemory;
+    /// # use tractor_ipc::ActorId;
+    /// # let killed = Ending::Signaled { signal: 9, core_dumped: false };
+    /// # let killed = Error::new(ActorId::fresh("worker"), killed);
+    /// # assert!(!was_too_large(&killed));
+    /// # assert!(was_too_large(&killed.with_out_of_memory(Some(OutOfMemory::Counted))));
+    /// ```
     pub fn out_of_memory(&self) -> Option<OutOfMemory> {
         self.0.report.out_of_memory
     }

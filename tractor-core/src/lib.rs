@@ -6,6 +6,34 @@
 //! names of actors nor nurseries: those are services and owners that the crates above register.
 //! Read [`Portal`] first, then [`CancelScope`] and [`Error`]. With the feature `tokio1` every task
 //! is polled inside a tokio runtime.
+//!
+//! # Examples
+//!
+//! Calls and cancel scopes work in a program without any actor:
+//!
+//! ```
+//! use std::future::pending;
+//! use std::time::Duration;
+//!
+//! use tractor_core::{CancelReason, CancelScope, rt, scope};
+//! # use tractor_macros::rpc;
+//!
+//! #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
+//! async fn sum(numbers: Vec<u64>) -> u64 {
+//!     numbers.iter().sum()
+//! }
+//!
+//! rt::block_on(async {
+//!     // Awaited, a call runs right here; `Portal::run` has it run in another actor.
+//!     let within_a_minute = scope::timeout(Duration::from_secs(60), sum(vec![1, 2, 3]));
+//!     assert_eq!(within_a_minute.await, Ok(6));
+//!
+//!     // What has not ended in time is dropped, and the error says why.
+//!     let endless = CancelScope::new().timeout(Duration::from_millis(5));
+//!     let cancelled = endless.run(pending::<()>()).await.unwrap_err();
+//!     assert_eq!(cancelled.reason(), CancelReason::Deadline);
+//! });
+//! ```
 
 // Unsafe code stands in one file (os/unix.rs), where the system has no safe call.
 #![deny(unsafe_code)]

@@ -35,9 +35,7 @@ const NAMED_MAX: usize = 4;
 /// A call is to be polled by the executor, or has not returned from a poll for some time.
 #[inline]
 pub(crate) fn watch() {
-    // One that is missed here, because the last look is just being made, is seen when it or
-    // another is woken next.
-    if !PLANNED.load(Ordering::Relaxed) {
+    if !PLANNED.load(Ordering::SeqCst) {
         begin();
     }
 }
@@ -65,6 +63,12 @@ impl AtPrompt {
         PROMPTS.fetch_add(1, Ordering::SeqCst);
         Self(())
     }
+
+    /// Ends where a signal is handled, by no more than an atomic: no look is planned.
+    pub fn end_in_handler(self) {
+        PROMPTS.fetch_sub(1, Ordering::SeqCst);
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for AtPrompt {
@@ -75,22 +79,22 @@ impl Drop for AtPrompt {
 }
 
 fn look() {
+    // First: whoever begins from now on either is seen here or plans a look.
+    PLANNED.store(false, Ordering::SeqCst);
     let now = timer::running_time();
-    let tasks = rpc_tasks();
     let mut judge = JUDGE.lock().unwrap_or_else(PoisonError::into_inner);
     if PROMPTS.load(Ordering::SeqCst) > 0 {
         // The end of the prompt begins anew.
         judge.forget();
-        PLANNED.store(false, Ordering::SeqCst);
         return;
     }
+    let tasks = rpc_tasks();
     let seen: Vec<_> = tasks.iter().filter_map(|task| task.seen()).collect();
     let verdict = judge.look(now, &seen);
     let next = judge.next_look(now);
     drop(judge);
-    match next {
-        Some(after) => plan(after),
-        None => PLANNED.store(false, Ordering::SeqCst),
+    if let Some(after) = next.filter(|_| !PLANNED.swap(true, Ordering::SeqCst)) {
+        plan(after);
     }
     if let Some(verdict) = verdict {
         tell(&verdict, &tasks);
@@ -101,12 +105,20 @@ fn tell(verdict: &Verdict, tasks: &[Arc<RpcTask>]) {
     let name = current_actor().map_or("?", |actor| actor.name());
     match verdict {
         Verdict::GoesOn(after) => {
-            log::warn!("the executor of actor '{name}' goes on, after {after:.1?}");
+            log::warn!("the threads of actor '{name}' are free again, after {after:.1?}");
         }
         Verdict::Stalled(calls) => {
             let longest = calls.first().map_or(Duration::ZERO, |(_, age)| *age);
-            let calls = described(calls, tasks);
-            log::warn!("the executor of actor '{name}' has stalled for {longest:.1?}: {calls}");
+            let described = described(calls, tasks);
+            if calls.iter().any(|(seen, _)| seen.doing == Doing::Waits) {
+                log::warn!(
+                    "the executor of actor '{name}' has stalled for {longest:.1?}: {described}"
+                );
+            } else {
+                log::warn!(
+                    "a call has kept a thread of actor '{name}' for {longest:.1?}: {described}"
+                );
+            }
         }
     }
 }

@@ -5,6 +5,28 @@
 //! terms of the facade `tractor` (or of the crate that `crate = path` names). They know no types,
 //! only their names: what depends on a type is decided by the traits of `tractor-core`'s
 //! `private` module. Read `rpc.rs` first; `signature.rs` says what a function must look like.
+//!
+//! # Examples
+//!
+//! One function, run by the root and by an actor below it:
+//!
+//! ```
+//! #[tractor::rpc]
+//! async fn own_pid() -> u32 {
+//!     std::process::id()
+//! }
+//!
+//! #[tractor::main]
+//! async fn main() -> tractor::Result<()> {
+//!     assert_eq!(own_pid().await, std::process::id());
+//!     tractor::open_nursery(async |nursery| {
+//!         let worker = nursery.start_actor("worker").await?;
+//!         assert_eq!(worker.run(own_pid()).await?, worker.pid());
+//!         worker.cancel_actor().await
+//!     })
+//!     .await
+//! }
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -43,9 +43,9 @@ use crate::{child_main, debugger, entry, runtime, signals};
 /// The root handles these signals, SIGINT by way of the crate `ctrlc`, and becomes a subreaper: it
 /// inherits processes whose parents have died. Every actor, the root too, handles SIGUSR1
 /// ([`dump_tree`](crate::dump_tree)); the others handle signal 61 as well, by which they are known,
-/// and in debug mode the five signals of crashes. An actor has `/dev/null` as standard input, no
-/// controlling terminal, a process group of its own, and in its environment `TRACTOR_TREE` and
-/// `TRACTOR_CHILD_OF`.
+/// and in debug mode the five signals of crashes. An actor has `/dev/null` as standard input,
+/// unless it is started with another; it has no controlling terminal, a process group of its own,
+/// and in its environment `TRACTOR_TREE` and `TRACTOR_CHILD_OF`.
 ///
 /// # Errors
 ///

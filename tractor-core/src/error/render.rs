@@ -138,7 +138,8 @@ fn for_memory(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match report.out_of_memory {
         None => Ok(()),
         Some(OutOfMemory::Counted) => f.write_str(
-            ": the kernel killed it for its memory, as its control group counted an out-of-memory kill",
+            ": most likely the kernel killed it for its memory, as its control group counted an \
+             out-of-memory kill",
         ),
         Some(OutOfMemory::Possible) => f.write_str(
             ": perhaps the kernel killed it for its memory, as its control group has counted \
@@ -362,7 +363,7 @@ mod tests {
         for (evidence, end) in [
             (
                 OutOfMemory::Counted,
-                ": the kernel killed it for its memory, as its control group counted an \
+                ": most likely the kernel killed it for its memory, as its control group counted an \
                  out-of-memory kill",
             ),
             (

@@ -89,8 +89,8 @@ impl Boot {
 ///
 /// # Errors
 ///
-/// EMFILE if too many descriptors are on their way, and InvalidInput for a [`StdioSpec::Pipe`],
-/// whose other end nobody would hold.
+/// What `sendmsg(2)` says, such as ETOOMANYREFS if too many descriptors are on their way, and
+/// InvalidInput for a [`StdioSpec::Pipe`], whose other end nobody would hold.
 pub fn lend_stdin(link: impl AsFd, stdin: &StdioSpec) -> io::Result<()> {
     match stdin {
         StdioSpec::Null => Ok(()),

@@ -1,9 +1,10 @@
 //! Whether a process that died of SIGKILL was killed by the kernel for its memory, as far as its
 //! control group tells.
 //!
-//! The group counts such kills, but does not say of whom. So the count is read before the first
-//! process is started, and after each death by that signal: what it has grown by since is taken
-//! for deaths that are dealt with at about that time.
+//! The group counts such kills, but does not say of whom. So the count is read before each process
+//! is started, and after each death by that signal: what it has grown by since is taken for deaths
+//! that are dealt with at about that time. Somebody else's, of a grandchild for one, may be among
+//! it, so what is said is likely and not certain.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use crate::os;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum OutOfMemory {
-    /// It has counted one more, as this process died.
+    /// It has counted one more since the parent looked last: when it last started a process, or at
+    /// an earlier death by that signal. Most likely this one.
     Counted,
     /// It has counted some, this one perhaps among them: the group is another than that of the
     /// parent, who has not looked at it before.
@@ -42,16 +44,17 @@ pub fn out_of_memory(pid: u32) -> Option<OutOfMemory> {
     }
 }
 
-/// Reads how many there were before any that concerns us; for who is about to start a process.
+/// Reads how many there are; for who is about to start a process.
 pub(super) fn remember() {
-    static ONCE: LazyLock<()> = LazyLock::new(|| {
-        let file = os::memory_events(None);
-        let kills = file.as_deref().and_then(os::oom_kills);
-        if let (Some(file), Some(kills)) = (file, kills) {
-            counts().entry(file).or_insert_with(|| Count::new(kills));
+    static OURS: LazyLock<Option<PathBuf>> = LazyLock::new(|| os::memory_events(None));
+    let kills = OURS.as_deref().and_then(os::oom_kills);
+    if let (Some(file), Some(kills)) = (&*OURS, kills) {
+        let mut counts = counts();
+        match counts.get_mut(file) {
+            Some(count) => count.look(kills, START.elapsed()),
+            None => drop(counts.insert(file.clone(), Count::new(kills))),
         }
-    });
-    LazyLock::force(&ONCE);
+    }
 }
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -84,9 +87,8 @@ impl Count {
         }
     }
 
-    /// A process of the group has died of SIGKILL, and it has counted so many kills: tells whether
-    /// one of them may be this one's.
-    fn died(&mut self, kills: u64, now: Duration) -> bool {
+    /// It has counted so many kills.
+    fn look(&mut self, kills: u64, now: Duration) {
         if now.saturating_sub(self.grown) > TOGETHER {
             self.left = 0;
         }
@@ -96,6 +98,12 @@ impl Count {
             self.grown = now;
         }
         self.seen = kills;
+    }
+
+    /// A process of the group has died of SIGKILL, and it has counted so many kills: tells whether
+    /// one of them may be this one's.
+    fn died(&mut self, kills: u64, now: Duration) -> bool {
+        self.look(kills, now);
         let is_one = self.left > 0;
         self.left = self.left.saturating_sub(1);
         is_one
@@ -117,6 +125,18 @@ mod tests {
         assert!(count.died(4, s(20)));
         assert!(!count.died(4, s(20)), "the next one was not");
         assert!(count.died(5, s(21)));
+    }
+
+    #[test]
+    fn what_was_seen_at_a_start_is_left_to_deaths_of_that_time() {
+        let mut count = Count::new(0);
+        count.look(1, s(10));
+        assert!(
+            count.died(1, s(11)),
+            "it had died before another was started"
+        );
+        count.look(2, s(20));
+        assert!(!count.died(2, s(60)), "that was none of ours");
     }
 
     #[test]

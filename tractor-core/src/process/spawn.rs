@@ -59,16 +59,18 @@ pub enum Program {
     Path(PathBuf),
 }
 
-/// Where a new process writes, or what it reads.
+/// What a new process has as its standard input, output or error.
 #[derive(Debug)]
 pub enum StdioSpec {
-    /// Where we write, or what we read.
+    /// What this process has there: its own input, output or error.
     Inherit,
-    /// Nowhere, or nothing.
+    /// `/dev/null`: what is written is lost, and what is read is at its end.
     Null,
-    /// To a pipe, whose other end comes with [`Spawned`]. The start of an actor refuses it.
+    /// A pipe to write to, whose other end comes with [`Spawned`]. The start of an actor refuses
+    /// it.
     Pipe,
-    /// To this, or this.
+    /// This descriptor. Our copy of it is closed when the process has been started, or could not
+    /// be.
     Fd(OwnedFd),
 }
 

@@ -75,6 +75,13 @@ fn child(enter: impl FnOnce(Boot) -> OwnedFd) {
             "tty" => format!("{:?}", File::open("/dev/tty").map(drop)),
             "again" => format!("{:?}", detect()),
             "fds" => format!("{:?}", inheritable_fds()),
+            // How many descriptors are what the standard input is, whoever inherits them.
+            "copies" => {
+                let stdin = std::fs::read_link("/proc/self/fd/0").unwrap();
+                let fds = super::census::open_fds().unwrap();
+                let copies = fds.iter().filter(|fd| fd.target == stdin).count();
+                copies.to_string()
+            }
             line => line.to_owned(),
         };
         writeln!(link, "{answer}").unwrap();

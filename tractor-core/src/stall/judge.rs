@@ -3,6 +3,8 @@
 //! Pure; times are durations since any fixed start, without the spells during which the process was
 //! stopped.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a call may be polled, or wait to be polled, before that is told.
@@ -43,8 +45,10 @@ pub(super) enum Verdict {
 /// What the looks so far have found.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
-    /// What the latest look found, and when it was first found like that.
-    known: Vec<(Seen, Duration)>,
+    /// What the latest look found, by task, and when it was first found like that.
+    known: BTreeMap<u64, (Seen, Duration)>,
+    /// When a look last found that a call had gone on.
+    moved: Duration,
     /// Since when there is the stall that was told.
     told: Option<Duration>,
 }
@@ -52,7 +56,8 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) const fn new() -> Self {
         Self {
-            known: Vec::new(),
+            known: BTreeMap::new(),
+            moved: Duration::ZERO,
             told: None,
         }
     }
@@ -61,38 +66,70 @@ impl Judge {
     pub(super) fn look(&mut self, now: Duration, seen: &[Seen]) -> Option<Verdict> {
         let before = std::mem::take(&mut self.known);
         let since = |seen: &Seen| {
-            let known = before.iter().find(|(known, _)| known == seen);
+            let known = before.get(&seen.number);
+            let known = known.filter(|(known, _)| known == seen);
             known.map_or(now, |(_, since)| *since)
         };
-        self.known = seen.iter().map(|seen| (*seen, since(seen))).collect();
-        self.known.sort_by_key(|(_, since)| *since);
-        let oldest = self.known.first().map(|(_, since)| *since);
-        let stalled = oldest.filter(|since| now.saturating_sub(*since) >= STALLED_AFTER);
-        match (self.told, stalled) {
-            (None, Some(since)) => {
+        let with_times = seen.iter().map(|seen| (seen.number, (*seen, since(seen))));
+        self.known = with_times.collect();
+        if self.has_moved(&before) {
+            self.moved = now;
+        }
+        match self.told {
+            None => {
+                let since = self.stalled_since(now)?;
                 self.told = Some(since);
-                let age = |since: &Duration| now.saturating_sub(*since);
-                let known = self.known.iter();
-                Some(Verdict::Stalled(
-                    known.map(|(seen, since)| (*seen, age(since))).collect(),
-                ))
+                Some(Verdict::Stalled(self.ages(now)))
             }
-            (Some(since), None) => {
+            // Who still waits for as long belongs to the same stall.
+            Some(_) if self.oldest(|_| true, now).is_some() => None,
+            Some(since) => {
                 self.told = None;
                 Some(Verdict::GoesOn(now.saturating_sub(since)))
             }
-            (Some(_), Some(_)) | (None, None) => None,
         }
+    }
+
+    /// Whether one of those that were known then has been polled since, or is not at work any more.
+    fn has_moved(&self, before: &BTreeMap<u64, (Seen, Duration)>) -> bool {
+        before.iter().any(|(number, (seen, _))| {
+            let now = self.known.get(number);
+            now.is_none_or(|(now, _)| now.polls != seen.polls)
+        })
+    }
+
+    /// Since when there is a stall: a call is polled for too long, or one waits for too long while
+    /// no other goes on. Those at the end of a long queue only wait.
+    fn stalled_since(&self, now: Duration) -> Option<Duration> {
+        let is_still = now.saturating_sub(self.moved) >= STALLED_AFTER;
+        self.oldest(|doing| doing == Doing::Runs || is_still, now)
+    }
+
+    /// The longest that one of these does the same, if that is too long.
+    fn oldest(&self, counts: impl Fn(Doing) -> bool, now: Duration) -> Option<Duration> {
+        let known = self.known.values();
+        let times = known.filter(|(seen, _)| counts(seen.doing));
+        let oldest = times.map(|(_, since)| *since).min()?;
+        (now.saturating_sub(oldest) >= STALLED_AFTER).then_some(oldest)
+    }
+
+    fn ages(&self, now: Duration) -> Vec<(Seen, Duration)> {
+        let known = self.known.values();
+        let ages = known.map(|(seen, since)| (*seen, now.saturating_sub(*since)));
+        let mut ages: Vec<_> = ages.collect();
+        ages.sort_by_key(|(_, age)| Reverse(*age));
+        ages
     }
 
     /// When the next look is due after that at `now`; `None` if there is nothing to look at.
     pub(super) fn next_look(&self, now: Duration) -> Option<Duration> {
-        let (_, oldest) = self.known.first()?;
-        let age = now.saturating_sub(self.told.unwrap_or(*oldest));
-        Some(match self.told {
-            Some(_) => (age / 8).clamp(LOOK_EVERY, LOOK_EVERY_MAX),
-            None => LOOK_EVERY,
-        })
+        match self.told {
+            Some(since) => {
+                let age = now.saturating_sub(since);
+                Some((age / 8).clamp(LOOK_EVERY, LOOK_EVERY_MAX))
+            }
+            None => (!self.known.is_empty()).then_some(LOOK_EVERY),
+        }
     }
 
     /// Somebody is at a prompt, and may block whatever they like: the time until now does not
@@ -148,6 +185,31 @@ mod tests {
             let woken = seen(2, polls, Doing::Waits);
             assert_eq!(judge.look(s(at), &[busy, woken]), None);
         }
+    }
+
+    #[test]
+    fn who_waits_at_the_end_of_a_queue_that_moves_is_not_stalled() {
+        let mut judge = Judge::new();
+        for at in 0..20 {
+            let running = seen(at, 1, Doing::Runs);
+            let behind = (at + 1..30).map(|number| seen(number, 0, Doing::Waits));
+            let all: Vec<_> = std::iter::once(running).chain(behind).collect();
+            assert_eq!(judge.look(s(at), &all), None);
+        }
+        // Now it does not move any more.
+        let all = [seen(19, 1, Doing::Runs), seen(20, 0, Doing::Waits)];
+        assert_eq!(judge.look(s(23), &all), None);
+        assert!(judge.look(s(24), &all).is_some());
+    }
+
+    #[test]
+    fn who_waits_while_no_call_goes_on_is_stalled() {
+        let mut judge = Judge::new();
+        for at in 1..6 {
+            assert_eq!(judge.look(s(at), &[QUEUED]), None);
+        }
+        let told = Verdict::Stalled(vec![(QUEUED, s(5))]);
+        assert_eq!(judge.look(s(6), &[QUEUED]), Some(told));
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Launcher for ConnectBack {
         }));
         let invitation = codec::encode(&invitation).map_err(io::Error::other)?;
         let mut boot = Channel::new(boot);
-        // It fits what the kernel keeps for a socket that was never written to.
+        // It fits what the kernel keeps for a socket. Nothing was written to this one but the byte
+        // that an input is lent with, if one is.
         boot.set_send_timeout(Some(Duration::ZERO));
         match boot.send(Kind::Spec, 0, &invitation) {
             // A child that has closed its end is dying, and how is told when it is dead.

@@ -41,7 +41,7 @@ const RAW_SPAWN_64: Option<&str> = Some("raw_spawn_64_s");
 const RAW_BULK: Option<&str> = Some("raw_unix_64k_bytes_per_s");
 
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 23] = [
+pub(crate) const ROWS: [Row; 25] = [
     row("raw_unix_rtt_s", Seconds, None, None, "64 bytes there and back, blocking Unix socket"),
     row("raw_tcp_rtt_s", Seconds, None, None, "the same over loopback TCP without delay"),
     row("raw_spawn_ready_s", Seconds, None, None, "start a process until its first byte"),
@@ -61,6 +61,8 @@ pub(crate) const ROWS: [Row; 23] = [
     row("one_cancels_all_8_s", Seconds, None, Some(AtMost(0.015)), "one of 9 fails until all are reaped"),
     row("tree_3x3_s", Seconds, None, Some(AtMost(0.100)), "39 actors in three levels, up and down"),
     row("orphans_gone_s", Seconds, None, Some(AtMost(0.1)), "kill -9 of a root until the 12 actors below it are gone"),
+    row("subtree_gone_s", Seconds, None, Some(AtMost(0.1)), "kill -9 of an actor until the 12 below it are gone"),
+    row("deaths_200_s", Seconds, None, Some(AtMost(1.0)), "kill -9 of 200 children until their nursery has told all"),
     row("idle_actor_private_bytes", Bytes, None, Some(AtMost(2.0 * 1024.0 * 1024.0)), "memory of an idle actor"),
     row("lock_handover_s", Seconds, None, Some(AtMost(0.005)), "Enter after `c` until the prompt of the next actor"),
     row("crash_prompt_s", Seconds, None, Some(AtMost(0.02)), "a task fails in an actor until its prompt is shown"),

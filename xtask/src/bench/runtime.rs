@@ -2,6 +2,7 @@
 
 mod breakpoints;
 mod calls;
+mod deaths;
 mod grove;
 mod lives;
 mod memory;
@@ -17,7 +18,7 @@ use futures::FutureExt as _;
 use super::Measure::InTree;
 use super::Measurement;
 
-pub(super) const MEASUREMENTS: [Measurement; 18] = [
+pub(super) const MEASUREMENTS: [Measurement; 20] = [
     ("rpc_rtt_s", InTree(|| calls::round_trip().boxed_local())),
     (
         "rpc_tcp_rtt_s",
@@ -59,6 +60,11 @@ pub(super) const MEASUREMENTS: [Measurement; 18] = [
     ),
     ("tree_3x3_s", InTree(|| grove::up_and_down().boxed_local())),
     ("orphans_gone_s", InTree(|| orphans::gone().boxed_local())),
+    (
+        "subtree_gone_s",
+        InTree(|| deaths::subtree_gone().boxed_local()),
+    ),
+    ("deaths_200_s", InTree(|| deaths::many_told().boxed_local())),
     (
         "idle_actor_private_bytes",
         InTree(|| memory::of_idle_actor().boxed_local()),

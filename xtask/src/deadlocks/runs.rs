@@ -155,22 +155,20 @@ fn list(program: &Path) -> Result<Vec<Test>> {
 /// `interrupts::t11_what_it_is::case: test` is a scenario; without an id it is another test.
 fn parse(line: &str) -> Option<Test> {
     let name = line.strip_suffix(": test")?;
-    let (id, what) = name.split("::").find_map(|part| {
+    let parts: Vec<_> = name.split("::").collect();
+    let (place, id, what) = parts.iter().enumerate().find_map(|(place, part)| {
         let (id, what) = part.split_once('_')?;
         let (kind, number) = id.split_at_checked(1)?;
         let is_id = ["t", "r", "f", "d"].contains(&kind)
             && number.starts_with(|digit: char| digit.is_ascii_digit());
-        is_id.then(|| (id.to_uppercase(), what.replace('_', " ")))
+        is_id.then(|| (place, id.to_uppercase(), what.replace('_', " ")))
     })?;
     // The cases of a scenario are told apart.
-    let case = name
-        .rsplit("::")
-        .next()
-        .filter(|part| part.starts_with("case"));
-    let case = case.map(|case| format!(", {}", case.replace('_', " ")));
+    let cases = parts[place + 1..].iter();
+    let cases = cases.map(|case| format!(", {}", case.replace('_', " ")));
     Some(Test {
         id,
-        what: what + &case.unwrap_or_default(),
+        what: what + &cases.collect::<String>(),
         name: name.to_owned(),
     })
 }
@@ -361,6 +359,8 @@ mod tests {
         assert_eq!(test.id, "T11");
         assert_eq!(test.what, "interrupt ends, case 2 late");
         assert_eq!(test.name, "interrupts::t11_interrupt_ends::case_2_late");
+        let test = parse("t45_stream_ends::case_01_early::debug_2_true: test").unwrap();
+        assert_eq!(test.what, "stream ends, case 01 early, debug 2 true");
     }
 
     #[test]

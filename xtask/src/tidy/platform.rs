@@ -137,7 +137,7 @@ mod tests {
             ("tractor-core/src/process/tests.rs", text),
             ("tractor-core/src/process/tests/starting.rs", text),
             ("tractor-core/src/process/spawn.rs", inline),
-            ("tests/faults/main.rs", text),
+            ("tests/scenarios/main.rs", text),
             ("tractor-core/src/process/os.rs", text),
         ];
         assert_eq!(

@@ -28,6 +28,7 @@ fn a_child_that_is_lent_an_input_has_it_and_nothing_more() {
     assert_eq!(link.ask("stdin"), "\"/proc/version\"");
     // The byte that it came with is not in the link, nor is there a second copy.
     assert_eq!(link.ask("next line"), "next line");
+    assert_eq!(link.ask("copies"), "1");
     assert_eq!(link.ask("fds"), format!("{:?}", inheritable_fds()));
     process.kill_group().unwrap();
     reap(&process);

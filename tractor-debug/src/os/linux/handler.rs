@@ -136,14 +136,15 @@ fn tell_and_wait(number: c_int, info: &siginfo_t, thread: u32) {
         // A system that knows nothing of it refuses no debugger for that.
         let _ = set_ptracer(PTracer::ProcessID(*root));
     }
-    // It adds to an atomic. Its end would do more, and this process has none but its own.
-    std::mem::forget(AtPrompt::new());
+    let at_prompt = AtPrompt::new();
     if rustix::io::write(pipe, &fatal.encode()).is_ok() {
         let mut release = SigSet::empty();
         release.add(RELEASE);
         // It is blocked while this runs, so that one which has come already is not lost.
         let _ = release.wait();
     }
+    // The program may have a handler of its own, and recover.
+    at_prompt.end_in_handler();
 }
 
 /// Whether a signal with this code was sent by a process, perhaps by itself, and not by the system.

@@ -77,7 +77,7 @@ struct Announcement {
 
 /// Grows so many levels below the actor that runs this, and holds them.
 #[tractor::rpc]
-async fn hold(levels: u32) -> Result<()> {
+pub(super) async fn hold(levels: u32) -> Result<()> {
     grow(levels, async |pids| {
         GROWN.tell.send(pids.to_owned()).await?;
         std::future::pending().await
@@ -87,6 +87,6 @@ async fn hold(levels: u32) -> Result<()> {
 
 /// Waits until everybody is ready below the actor that runs this.
 #[tractor::rpc]
-async fn grown() -> Result<Pids> {
+pub(super) async fn grown() -> Result<Pids> {
     Ok(GROWN.told.recv().await?)
 }

@@ -59,7 +59,7 @@ fn kill_a_root() -> Result<f64> {
     Ok(passed)
 }
 
-fn descriptor(pid: i32) -> Result<OwnedFd> {
+pub(super) fn descriptor(pid: i32) -> Result<OwnedFd> {
     let pid = Pid::from_raw(pid).context("no process has this number")?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
