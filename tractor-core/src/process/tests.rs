@@ -44,6 +44,7 @@ fn role() {
         "child-on-a-thread" => {
             child(|boot| thread::spawn(|| boot.enter().unwrap()).join().unwrap());
         }
+        "cramped-child" => lifetimes::enter_without_room(),
         "late-child" => late_child(),
         "parent" => parent(),
         "root" => lifetimes::adopt(),

@@ -1,5 +1,9 @@
 //! Who dies with whom, and who is reaped by whom.
 
+use std::os::fd::AsRawFd;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::*;
 use crate::process::{Adoption, become_subreaper, census, lend_stdin, marks};
 
@@ -32,6 +36,33 @@ fn a_child_that_is_lent_an_input_has_it_and_nothing_more() {
     assert_eq!(link.ask("fds"), format!("{:?}", inheritable_fds()));
     process.kill_group().unwrap();
     reap(&process);
+}
+
+#[test]
+fn a_child_without_room_for_its_input_does_not_enter() {
+    let (link, spec) = role_spec("cramped-child");
+    let text = File::open("/proc/version").unwrap();
+    lend_stdin(&link.stream, &StdioSpec::Fd(text.into())).unwrap();
+    assert!(run(spec).0.contains("told Too many open files"));
+}
+
+/// A child that has all its descriptors in use when it enters.
+pub(super) fn enter_without_room() {
+    let before = getrlimit(Resource::Nofile);
+    let (current, maximum) = (Some(open_fds_max() + 1), before.maximum);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    let error = detect().unwrap().enter().unwrap_err();
+    setrlimit(Resource::Nofile, before).unwrap();
+    tell(&error.to_string());
+}
+
+/// The largest number, once there is no free one below it.
+fn open_fds_max() -> u64 {
+    let null = || File::open("/dev/null").unwrap();
+    let filling: Vec<_> = std::iter::repeat_with(null).take(8).collect();
+    let last = filling.last().unwrap().as_raw_fd();
+    std::mem::forget(filling);
+    u64::try_from(last).unwrap()
 }
 
 #[test]
