@@ -1,31 +1,8 @@
-//! Roots that look for an actor, that have one, and that hand vars down.
+//! Roots that hand vars down, and that have no place for sockets.
 
-use tractor::{Options, find_actor, open_nursery, run, runtime_var};
+use tractor::{Options, open_nursery, run, runtime_var};
 
 use crate::say;
-
-/// Whom a tree finds that has its sockets in the directory `args[0]`, by the name `args[1]`.
-pub(crate) fn looks(args: &[String]) -> tractor::Result<()> {
-    run(Options::default().runtime_dir(&args[0]), async || {
-        match find_actor(&args[1]).await? {
-            Some(portal) => say(&format!("found: {portal:?}")),
-            None => say("found: nobody"),
-        }
-        Ok(())
-    })
-}
-
-/// Has an actor of that name, there, until it is cancelled.
-pub(crate) fn stays(args: &[String]) -> tractor::Result<()> {
-    run(Options::default().runtime_dir(&args[0]), async || {
-        open_nursery(async |nursery| {
-            nursery.start_actor(&args[1]).await?;
-            say("ready");
-            Ok(())
-        })
-        .await
-    })
-}
 
 #[tractor::rpc]
 async fn retries() -> Option<u32> {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 mod failing;
 // What it logs.
 mod logging;
-// Whom it finds, and what its vars are.
+// What its vars are, and what it does without a place.
 mod looking;
 // Who pauses in it.
 mod prompting;
@@ -39,8 +39,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "fails" => failing::fails()?,
         "panics" => failing::panics()?,
         "returns_early" => failing::returns_early()?,
-        "looks" => looking::looks(&args)?,
-        "stays" => looking::stays(&args)?,
         "vars" => looking::vars()?,
         "placeless" => looking::placeless()?,
         "logs" => logging::logs()?,

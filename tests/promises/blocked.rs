@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use futures::future::join;
 use tractor::{
-    Call, CancelReason, Condition, Ending, Liveness, checkpoint, current_actor, find_actor,
-    get_root, open_nursery, timeout,
+    Call, CancelReason, Ending, Liveness, current_actor, get_root, open_nursery, timeout,
 };
-use tractor_core::process::{Process, Signal};
 
 use crate::spawning::who;
-use crate::support::{is_alive, signal, wait_gone};
+use crate::support::is_alive;
 use crate::witness::{tell, wait_for};
 
 /// The ladder's rungs are 4 s in all; the rest is for a busy machine.
@@ -56,19 +54,6 @@ fn block_plainly() -> tractor::Result<()> {
     futures::executor::block_on(block_executor())
 }
 
-/// Starts an actor that blocks, two levels below whoever calls.
-#[tractor::rpc]
-async fn block_below() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        nursery
-            .run_in_actor("blocked", block_executor())
-            .await?
-            .result()
-            .await
-    })
-    .await
-}
-
 #[tractor::test]
 async fn a_one_shot_past_its_deadline_is_brought_down_whatever_it_does() {
     let begin = Instant::now();
@@ -102,44 +87,6 @@ async fn a_deadline_that_is_met_changes_nothing() -> tractor::Result<()> {
             .deadline(Duration::from_secs(50))
             .await?;
         assert_eq!(quick.result().await?.name, "quick");
-        Ok(())
-    })
-    .await
-}
-
-#[tractor::test]
-async fn blocked_code_two_levels_down_ends_with_the_nursery() -> tractor::Result<()> {
-    let begin = Instant::now();
-    let pid = open_nursery(async |nursery| {
-        nursery.run_in_actor("middle", block_below()).await?;
-        wait_for("blocked blocked").await;
-        let blocked = find_actor("blocked").await?.expect("it is ready");
-        nursery.cancel();
-        tractor::Ok(blocked.pid())
-    })
-    .await?;
-    assert!(!is_alive(pid));
-    assert!(begin.elapsed() < LADDER, "{:?}", begin.elapsed());
-    Ok(())
-}
-
-#[tractor::test]
-async fn a_stopped_child_is_killed_when_it_is_cancelled() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let stopped = nursery.start_actor("stopped").await?;
-        signal(stopped.pid(), Signal::Stop);
-        let process = Process::open(stopped.pid()).expect("it is there");
-        while process.state() != Some('T') {
-            checkpoint().await.expect("nobody cancels this");
-        }
-        let within = Duration::from_millis(200);
-        assert_eq!(stopped.probe(within).await, Liveness::Stopped);
-        assert_eq!(
-            nursery.statistics().children[0].condition,
-            Condition::Running
-        );
-        nursery.cancel();
-        wait_gone(stopped.pid());
         Ok(())
     })
     .await

@@ -14,7 +14,7 @@ use tractor::{
 use tractor_core::process::Signal;
 use tractor_core::scope;
 
-use crate::refusals::{dial, start};
+use crate::by_hand::{dial, start};
 use crate::spawning::who;
 use crate::support::{signal, wait_gone};
 use crate::witness::{hold, note, tell, wait_for, wait_for_times};

@@ -6,16 +6,6 @@ use tractor_core::process::Signal;
 use crate::errors::check_text;
 use crate::spawning::who;
 use crate::support::{Program, program, signal};
-use crate::witness::hold;
-
-#[tractor::rpc]
-async fn exit(code: i32) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how that is told is the question"
-    )]
-    std::process::exit(code);
-}
 
 #[tractor::rpc]
 pub(crate) async fn kill_oneself() {
@@ -39,7 +29,7 @@ async fn death_of(call: tractor::Call<()>) -> Error {
 }
 
 #[tractor::test]
-async fn a_death_names_signal_or_code_and_the_call_that_was_lost() {
+async fn a_death_names_the_signal_and_the_call_that_was_lost() {
     let killed = death_of(kill_oneself()).await;
     assert_eq!((killed.signal(), killed.exit_code()), (Some(9), None));
     assert!(killed.is_death() && !killed.is_cancelled() && !killed.is_panic());
@@ -50,17 +40,6 @@ async fn a_death_names_signal_or_code_and_the_call_that_was_lost() {
         "kill_oneself",
     ];
     check_text(&killed, &parts);
-
-    for code in [0, 3] {
-        let exited = death_of(exit(code)).await;
-        assert_eq!((exited.signal(), exited.exit_code()), (None, Some(code)));
-        let parts = [
-            "'worker'",
-            &format!("exited with code {code}"),
-            "promises::deaths::exit",
-        ];
-        check_text(&exited, &parts);
-    }
 }
 
 #[tractor::test]
@@ -135,18 +114,4 @@ fn a_child_whose_main_does_not_lead_to_the_runtime_died_before_it_was_ready() {
         "main",
     ];
     check_text(&ended.output, &parts);
-}
-
-#[tractor::test]
-async fn a_lost_call_of_many_names_them() {
-    let result: tractor::Result<()> = open_nursery(async |nursery| {
-        let worker = nursery.start_actor("worker").await?;
-        let (a, b) = (worker.run(hold("a")), worker.run(hold("b")));
-        let (_, _, killed) = futures::join!(a, b, worker.run(kill_oneself()));
-        killed
-    })
-    .await;
-    let error = result.unwrap_err();
-    let (hold, kill) = ("promises::witness::hold", "promises::deaths::kill_oneself");
-    assert_eq!(error.calls_in_flight(), [hold, hold, kill]);
 }

@@ -1,5 +1,4 @@
-//! Everybody finds the root, and every ready actor by its name; nobody finds the dead or another
-//! tree.
+//! Everybody finds the root, and every ready actor by its name; nobody finds the dead.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use tractor::{query_actor, wait_for_actor};
 use tractor_core::process::Signal;
 
 use crate::spawning::{Who, who};
-use crate::support::{self, Program, program, signal, wait_gone};
+use crate::support::{signal, wait_gone};
 use crate::witness::{note, tell, wait_for};
 
 /// The root, as it is found so many levels below.
@@ -142,59 +141,6 @@ async fn waiting_can_be_given_up() -> tractor::Result<()> {
 }
 
 #[tractor::test]
-async fn of_several_namesakes_the_newest_is_found_and_all_are_listed() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let mut twins = Vec::new();
-        for _ in 0..3 {
-            twins.push(nursery.start_actor("twin").await?);
-        }
-        let listed = query_actor("twin").await?;
-        let expected: Vec<_> = twins.iter().map(|twin| twin.contact().clone()).collect();
-        assert_eq!(listed, expected);
-        while let Some(twin) = twins.pop() {
-            let found = find_actor("twin").await?.expect("there is one");
-            assert_eq!(found.aid(), twin.aid());
-            twin.cancel_actor().await?;
-            wait_gone(twin.pid());
-        }
-        assert!(find_actor("twin").await?.is_none());
-        Ok(())
-    })
-    .await
-}
-
-#[tractor::test]
-async fn the_dead_are_never_found() -> tractor::Result<()> {
-    open_nursery(async |outer| {
-        let other = outer.start_actor("other").await?;
-        for _ in 0..12 {
-            let killed: tractor::Result<()> = open_nursery(async |nursery| {
-                let mayfly = nursery.start_actor("mayfly").await?;
-                assert_eq!(other.run(found("mayfly")).await?, Some(mayfly.pid()));
-                signal(mayfly.pid(), Signal::Kill);
-                wait_gone(mayfly.pid());
-                let seen = (found("mayfly").await?, other.run(found("mayfly")).await?);
-                assert_eq!(seen, (None, None));
-                pending().await
-            })
-            .await;
-            let error = killed.unwrap_err();
-            assert_eq!(
-                (error.origin().name(), error.signal()),
-                ("mayfly", Some(9)),
-                "{error}"
-            );
-            assert!(
-                query_actor("mayfly").await?.is_empty(),
-                "it is reaped and forgotten"
-            );
-        }
-        other.cancel_actor().await
-    })
-    .await
-}
-
-#[tractor::test]
 async fn what_stood_below_a_killed_actor_is_not_found_either() -> tractor::Result<()> {
     let killed: tractor::Result<()> = open_nursery(async |nursery| {
         let middle = nursery
@@ -211,22 +157,4 @@ async fn what_stood_below_a_killed_actor_is_not_found_either() -> tractor::Resul
     assert_eq!(killed.unwrap_err().origin().name(), "middle");
     assert!(query_actor("leaf").await?.is_empty());
     Ok(())
-}
-
-#[test]
-fn two_trees_in_one_place_do_not_see_each_other() {
-    let place = support::scratch();
-    let start = |what: &str| {
-        let mut command = program("programs");
-        command.arg(what).arg(place.as_ref()).arg("shared");
-        Program::start(command)
-    };
-    let mut first = start("stays");
-    first.wait_for("ready");
-    let mut second = start("looks");
-    assert_eq!(second.wait_for("found: "), "nobody");
-    assert!(second.end().status.success());
-    // What they share is the directory of all trees, which stays.
-    signal(first.pid(), Signal::Terminate);
-    assert_eq!(first.end().signal(), Some(15));
 }

@@ -230,45 +230,6 @@ async fn errors_that_are_not_serde_come_back_as_text() {
     .await;
 }
 
-/// An error that is serde as far as the compiler can see.
-#[derive(Debug, thiserror::Error)]
-#[error("the disk is upside down")]
-struct Unwritable;
-
-impl Serialize for Unwritable {
-    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom("it cannot be written"))
-    }
-}
-
-impl<'de> Deserialize<'de> for Unwritable {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("it cannot be read"))
-    }
-}
-
-#[tractor::rpc]
-async fn turn_the_disk() -> Result<(), Unwritable> {
-    Err(Unwritable)
-}
-
-/// Fault 47. What cannot be serialized comes back as its text, under the name of its type.
-#[tractor::test]
-async fn an_error_that_cannot_be_serialized_comes_back_as_text() {
-    with_worker(async |worker| {
-        let error = worker.run(turn_the_disk()).await.unwrap_err();
-        let parts = [
-            "'worker'",
-            "turn_the_disk: Unwritable: the disk is upside down",
-        ];
-        check_text(&error, &parts);
-        assert!(error.downcast_ref::<Unwritable>().is_none());
-        assert_eq!(worker.run(load("prices")).await?, 7);
-        Ok(())
-    })
-    .await;
-}
-
 #[tractor::test]
 async fn long_messages_are_cut_and_say_so() {
     with_worker(async |worker| {

@@ -1,5 +1,4 @@
-//! Several failures are one group, a failure counts once by whatever ways it comes, and none is
-//! lost because a cancel raced it.
+//! Several failures are one group, and a failure counts once by whatever ways it comes.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -8,7 +7,7 @@ use futures::future::join;
 use tractor::{Ending, Error, Portal, open_nursery};
 use tractor_core::scope;
 
-use crate::deaths::{die, kill_oneself};
+use crate::deaths::kill_oneself;
 use crate::errors::{LoadError, check_text, load};
 use crate::witness::{note, tell, wait_for};
 
@@ -21,20 +20,6 @@ async fn fail_when_cancelled(why: &str) -> Result<(), String> {
         .await
         .expect("nobody cancels the shield");
     Err(why.to_owned())
-}
-
-/// Notes `begun`, and dies by SIGKILL when it is cancelled.
-#[tractor::rpc]
-async fn die_when_cancelled() {
-    struct Deadly;
-    impl Drop for Deadly {
-        fn drop(&mut self) {
-            die();
-        }
-    }
-    let _deadly = Deadly;
-    note("begun");
-    pending::<()>().await;
 }
 
 #[tractor::rpc]
@@ -170,21 +155,4 @@ async fn a_failure_that_comes_by_two_ways_counts_once() {
         "{error}"
     );
     assert!(error.group().is_empty(), "{error}");
-}
-
-#[tractor::test]
-async fn a_death_during_a_cancel_is_not_hidden_by_it() {
-    let result: tractor::Result<()> = open_nursery(async |nursery| {
-        let deadly = nursery.run_in_actor("deadly", die_when_cancelled()).await?;
-        deadly.portal().run(wait_for("begun")).await?;
-        nursery.cancel();
-        tractor::Ok(())
-    })
-    .await;
-    let error = result.unwrap_err();
-    assert_eq!(
-        (error.origin().name(), error.signal()),
-        ("deadly", Some(9)),
-        "{error}"
-    );
 }

@@ -13,6 +13,9 @@ mod outside;
 // What happened in an actor, told to whoever asks.
 mod witness;
 
+// What no honest caller does.
+mod by_hand;
+
 // Actors are started with what they are given, and nurseries own them.
 mod far;
 mod nurseries;

@@ -1,6 +1,4 @@
-//! Actors are processes below the one that starts them, within limits.
-
-use std::time::Instant;
+//! Actors are processes below the one that starts them.
 
 use futures::executor::block_on;
 use futures::future::{join_all, try_join_all};
@@ -123,59 +121,6 @@ async fn many_actors_start_side_by_side() -> tractor::Result<()> {
         Ok(())
     })
     .await
-}
-
-#[tractor::test(max_children = 2)]
-async fn more_children_than_allowed_are_refused_by_name_of_the_limit() -> tractor::Result<()> {
-    open_nursery(async |nursery| {
-        let first = nursery.start_actor("first").await?;
-        nursery.start_actor("second").await?;
-        let refused = nursery.start_actor("third").await.unwrap_err();
-        let text = refused.to_string();
-        assert!(
-            matches!(refused.ending(), Ending::NotSpawned { .. }),
-            "{text}"
-        );
-        assert!(
-            text.contains("2 children") && text.contains("max_children"),
-            "{text}"
-        );
-        // The limit is for those that are there.
-        first.cancel_actor().await?;
-        support::wait_gone(first.pid());
-        let deadline = Instant::now() + support::PATIENCE;
-        let fourth = loop {
-            match nursery.start_actor("fourth").await {
-                // Its process has exited a moment ago; it counts until it is reaped.
-                Err(error) if Instant::now() < deadline => {
-                    assert!(error.to_string().contains("max_children"), "{error}");
-                    tractor::checkpoint().await.expect("nobody cancels this");
-                }
-                started => break started?,
-            }
-        };
-        assert_eq!(fourth.run(who()).await?.name, "fourth");
-        nursery.cancel();
-        Ok(())
-    })
-    .await
-}
-
-#[tractor::test(max_depth = 1)]
-async fn deeper_levels_than_allowed_are_refused_by_name_of_the_limit() -> tractor::Result<()> {
-    let refused = tower(2).await.unwrap_err();
-    let text = refused.to_string();
-    assert!(
-        matches!(refused.ending(), Ending::NotSpawned { .. }),
-        "{text}"
-    );
-    assert!(
-        text.contains("max_depth") && text.contains("1 levels"),
-        "{text}"
-    );
-    assert_eq!(refused.origin().name(), "floor1");
-    assert_eq!(tower(1).await?.len(), 2);
-    Ok(())
 }
 
 #[tractor::test]

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use futures::future::join_all;
-use tractor::{Address, current_actor, find_actor, open_nursery, query_actor, wait_for_actor};
+use tractor::{
+    Address, Portal, current_actor, find_actor, open_nursery, query_actor, wait_for_actor,
+};
+use tractor_core::process::Process;
 use tractor_core::process::census::open_fds;
 use tractor_ipc::Socket;
 
@@ -99,13 +102,14 @@ async fn leave(code: i32) {
 
 /// R03. Actors of one name come and go, some of them killed, while another looks the name up
 /// again and again. What it is given was alive when it was given; a lookup never fails for a
-/// death.
+/// death. From the end of a process on nobody finds it, whether or not its parent has been told.
 pub(crate) async fn r03_no_dead_actor_is_handed_out(seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     open_nursery(async |outer| {
         let asker = outer.start_actor("asker").await?;
         let asking = async_std::task::spawn(asker.run(look_up_until_told("mayfly".into())));
         for _ in 0..4 {
+            let mut finding = None;
             let ended = open_nursery(async |nursery| {
                 let mayfly = nursery.start_actor("mayfly").await?;
                 let process = hold(mayfly.pid());
@@ -113,11 +117,17 @@ pub(crate) async fn r03_no_dead_actor_is_handed_out(seed: u64) -> tractor::Resul
                 if chance.coin() {
                     return mayfly.cancel_actor().await;
                 }
-                kill(&process);
-                exited(process, PROMPT).await;
+                // This block is cancelled when the death is told.
+                finding = Some(async_std::task::spawn(kill_and_find(
+                    process,
+                    asker.clone(),
+                )));
                 std::future::pending().await
             })
             .await;
+            if let Some(finding) = finding {
+                assert_eq!(finding.await?, (false, false), "here, and by another");
+            }
             assert!(
                 ended
                     .as_ref()
@@ -135,6 +145,19 @@ pub(crate) async fn r03_no_dead_actor_is_handed_out(seed: u64) -> tractor::Resul
     .await?;
     assert_alone();
     Ok(())
+}
+
+/// Kills an actor `mayfly`, and looks it up here and in another actor when it has exited.
+async fn kill_and_find(process: Process, asker: Portal) -> tractor::Result<(bool, bool)> {
+    kill(&process);
+    exited(process, PROMPT).await;
+    let here = find_actor("mayfly").await?.is_some();
+    Ok((here, asker.run(finds("mayfly".into())).await?))
+}
+
+#[tractor::rpc]
+async fn finds(name: String) -> tractor::Result<bool> {
+    Ok(find_actor(&name).await?.is_some())
 }
 
 #[tractor::rpc]

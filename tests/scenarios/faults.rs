@@ -14,7 +14,7 @@
 //! | 24 to 27 | `handshakes`: who shakes hands with an actor and does not belong there |
 //! | 23, 28 to 30 | `wire`: peers that say the wrong thing |
 //! | 20 to 22 | `reasons`: what an actor says in its log of frames that are none |
-//! | 31, 32, 47 | `shortage`: no descriptors left, far too many bytes |
+//! | 31, 32, 47 | `shortage`: no descriptors left, far too many bytes, what cannot be written |
 //! | 41, 42 | `registry`: names |
 //! | 7 to 9, 14, 36 to 40, 43, 49 | `roots`: whole programs that are killed, stopped, cut off |
 //! | 1, 7, 18, 20, 22, 32 | `far`: the same of children that connect back over the network |
@@ -103,6 +103,7 @@ scenarios! {
         f32_death_without_descriptors_is_dealt_with
         f32_orphan_that_could_not_be_watched_is_reaped
         f47_enormous_error_arrives_cut_short
+        f47_error_that_cannot_be_serialized_comes_as_text
     }
     standstill {
         f12_stopped_child_is_said_to_be_stopped_and_lives

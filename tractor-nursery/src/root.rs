@@ -184,7 +184,11 @@ impl Root {
         self.registrar.close();
         self.actor.stop_listening();
         if let Some(place) = sockets().take() {
-            *left_sockets() = place.sockets();
+            let left = place.sockets();
+            // That of an actor of which nobody knew goes with the directory.
+            if left.len() > runtime::untold() {
+                *left_sockets() = left;
+            }
         }
         let signal = signals::first();
         debugger::close(signal.map(|_| debugger::SHOWN_WITHIN));
@@ -201,10 +205,11 @@ fn sockets() -> MutexGuard<'static, Option<Place>> {
     SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The sockets that actors had not removed when the tree had ended.
+/// The sockets that actors had not removed when the tree had ended, if they are more than actors that
+/// died before anybody could tell the root of them.
 static LEFT_SOCKETS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The sockets that actors had not removed when the tree had ended; they are removed now.
+/// The same; they are removed now.
 pub(crate) fn left_sockets() -> MutexGuard<'static, Vec<PathBuf>> {
     LEFT_SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
 }

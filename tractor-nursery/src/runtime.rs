@@ -67,6 +67,11 @@ pub(crate) async fn nobody_below() {
     .await;
 }
 
+/// How many actors of the tree have died before anybody had told this one, the root, of them.
+pub(crate) fn untold() -> usize {
+    runtime().map_or(0, |runtime| runtime.tree.untold())
+}
+
 /// Waits until no call of others runs here any more, but those of plain functions, which cannot
 /// be ended.
 pub(crate) async fn tasks_ended() {

@@ -30,6 +30,8 @@ pub(crate) struct Strays(Mutex<State>);
 struct State {
     /// Watched until they have ended, and whether each is an actor, or about to become one.
     watched: BTreeMap<u32, bool>,
+    /// How many actors were ever among them.
+    actors: usize,
     unclear: Unclear,
     /// Called when no actor is among them.
     waiting: Vec<Box<dyn FnOnce() + Send>>,
@@ -77,7 +79,7 @@ impl Strays {
             process::Found::default()
         });
         for process::Stray { pid, is_actor } in found.strays {
-            if !known.contains(&pid) && self.lock().watched.insert(pid, is_actor).is_none() {
+            if !known.contains(&pid) && self.lock().insert(pid, is_actor) {
                 self.watch(pid, is_actor, owner);
             }
         }
@@ -119,6 +121,11 @@ impl Strays {
         }
     }
 
+    /// How many actors were ever among them.
+    pub(crate) fn actors(&self) -> usize {
+        self.lock().actors
+    }
+
     /// Calls `then` when no actor is among them: each has been killed, and is reaped soon.
     pub(crate) fn when_no_actor(&self, then: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
@@ -158,6 +165,13 @@ impl Strays {
 }
 
 impl State {
+    /// Tells whether it is new.
+    fn insert(&mut self, pid: u32, is_actor: bool) -> bool {
+        let is_new = self.watched.insert(pid, is_actor).is_none();
+        self.actors += usize::from(is_new && is_actor);
+        is_new
+    }
+
     fn has_no_actor(&self) -> bool {
         let mut watched = self.watched.values();
         !watched.any(|is_actor| *is_actor) && !self.unclear.has_actor()

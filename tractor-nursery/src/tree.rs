@@ -116,6 +116,11 @@ impl Tree {
         empty && self.strays.has_no_actor(waker)
     }
 
+    /// In the root: how many actors have died before anybody had told it of them.
+    pub(crate) fn untold(&self) -> usize {
+        self.strays.actors()
+    }
+
     fn handle(self: &Arc<Self>, from: Option<&Arc<Link>>, report: Report) {
         match report {
             Report::Spawned { aid, pid, parent } => {

@@ -91,16 +91,8 @@ async fn dies_as_planned(nursery: &Nursery, (plan, told): &(String, Told)) {
     );
 }
 
-/// Starts an actor, and cancels its nursery as soon as there is a process.
-pub(crate) async fn cancelled_while_booting(
-    nursery: &Nursery,
-    start: StartActor,
-) -> tractor::Result<Portal> {
-    cancelled_after(Duration::ZERO, nursery, start).await
-}
-
-/// The same, so long after there is a process.
-async fn cancelled_after(
+/// Starts an actor, and cancels its nursery so long after there is a process.
+pub(crate) async fn cancelled_after(
     time: Duration,
     nursery: &Nursery,
     start: StartActor,
@@ -320,9 +312,12 @@ pub(crate) fn assert_no_child() {
     assert!(zombies.is_empty(), "{zombies:?}");
 }
 
+/// How many levels may stand below the root.
+const DEPTH: u32 = 4;
+
 /// Fault 33. An actor starts one that starts one, and so on for ever. The limit of levels ends
 /// it, with an error that names the limit, and everybody is gone.
-#[tractor::test(max_depth = 4, timeout = 600)]
+#[tractor::test(max_depth = DEPTH, timeout = 600)]
 async fn f33_fork_bomb_in_depth_meets_its_limit() -> tractor::Result<()> {
     with_seeds("f33_fork_bomb_in_depth_meets_its_limit", bomb_in_depth).await
 }
@@ -340,7 +335,14 @@ async fn bomb_in_depth(seed: u64) -> tractor::Result<()> {
     let Ending::NotSpawned { reason } = error.ending() else {
         panic!("{error}")
     };
-    assert!(reason.contains("max_depth"), "{error}");
+    let levels = format!("{DEPTH} levels");
+    assert!(
+        reason.contains("max_depth") && reason.contains(&levels),
+        "{error}"
+    );
+    // Nobody was refused before.
+    let refused = format!("level {}", DEPTH + 1);
+    assert!(error.origin().name().ends_with(&refused), "{error}");
     let relays: Vec<_> = error
         .relay_path()
         .iter()
@@ -399,7 +401,11 @@ async fn bomb_in_width(seed: u64) -> tractor::Result<()> {
                 let Ending::NotSpawned { reason } = error.ending() else {
                     panic!("{error}")
                 };
-                assert!(reason.contains("max_children"), "{error}");
+                let children = format!("{WIDTH} children");
+                assert!(
+                    reason.contains("max_children") && reason.contains(&children),
+                    "{error}"
+                );
             }
             inner.cancel();
             tractor::Ok(())

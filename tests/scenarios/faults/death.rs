@@ -71,17 +71,25 @@ pub(crate) async fn f02_killed_idle_child_cancels_its_siblings(seed: u64) -> tra
 }
 
 /// Fault 3. A child is killed while calls of it wait. Each caller gets the death at once, the
-/// nursery gets it once, and it names the calls that were lost.
+/// nursery gets it once, and it names the calls that were lost, in the order in which they began.
 pub(crate) async fn f03_death_during_calls_is_told_once_to_each(seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let many = 1 + chance.below(5) as usize;
-    let mut calls = Vec::new();
+    let (mut calls, mut names) = (None, Vec::new());
     let ended = open_nursery(async |nursery| {
         let mortal = nursery.start_actor("mortal");
         let mortal = mortal.transport(near_or_far(&mut chance)).await?;
+        let mut runs = Vec::new();
         for _ in 0..many {
-            calls.push(async_std::task::spawn(mortal.run(idle())));
+            let (call, name) = match chance.coin() {
+                true => (idle(), "scenarios::calls::idle"),
+                false => (deaf(), "scenarios::calls::deaf"),
+            };
+            runs.push(mortal.run(call));
+            names.push(name);
         }
+        // One task, which begins them in this order.
+        calls = Some(async_std::task::spawn(join_all(runs)));
         until_begun(&mortal, many).await;
         let process = hold(mortal.pid());
         some_time(&process, &mut chance).await;
@@ -96,15 +104,12 @@ pub(crate) async fn f03_death_during_calls_is_told_once_to_each(seed: u64) -> tr
         (Some(9), "mortal"),
         "{error}"
     );
-    assert_eq!(
-        error.calls_in_flight(),
-        vec!["scenarios::calls::idle"; many],
-        "{error}"
-    );
-    for call in join_all(calls).await {
+    assert_eq!(error.calls_in_flight(), names, "{error}");
+    let calls = calls.expect("they were begun").await;
+    for (call, name) in calls.into_iter().zip(names) {
         let lost = call.expect_err("it cannot return");
         assert_eq!((lost.signal(), lost.id()), (Some(9), error.id()), "{lost}");
-        assert_eq!(lost.call(), Some("scenarios::calls::idle"), "{lost}");
+        assert_eq!(lost.call(), Some(name), "{lost}");
     }
     assert_alone();
     Ok(())

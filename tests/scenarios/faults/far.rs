@@ -15,7 +15,7 @@ use tractor_ipc::handshake::Local;
 use tractor_ipc::limits::{FRAME_HEADER_BYTES, HANDSHAKE_MS_MAX};
 use tractor_ipc::{Kind, TreeSecret, frame};
 
-use super::birth::{assert_no_child, cancelled_while_booting};
+use super::birth::{assert_no_child, cancelled_after};
 use super::raw::{
     address, answers_a_ping, as_peer, closed, frame_of, local, next, peer, raw, write,
 };
@@ -186,23 +186,6 @@ pub(crate) async fn f01_far_child_that_stops_on_its_way_ends_with_its_start(
     Ok(())
 }
 
-/// Starts an actor, and cancels its nursery so long after there is a process.
-async fn cancelled_after(
-    time: Duration,
-    nursery: &Nursery,
-    start: StartActor,
-) -> tractor::Result<Portal> {
-    let cancel = async {
-        eventually("it is on its way", async || {
-            nursery.statistics().children.len() == 1
-        })
-        .await;
-        async_std::task::sleep(time).await;
-        nursery.cancel();
-    };
-    futures::join!(start.into_future(), cancel).0
-}
-
 /// A child that is cancelled before it has connected back is asked as soon as it has.
 pub(crate) async fn f01_far_child_that_is_cancelled_on_its_way_is_asked_to_end(
     seed: u64,
@@ -214,7 +197,9 @@ pub(crate) async fn f01_far_child_that_is_cancelled_on_its_way_is_asked_to_end(
         let plan = format!("{station}=delay:{millis}ms; stop.received=exit:77");
         let ended = open_nursery(async |nursery| {
             let start = far(nursery.start_actor("late"), &plan);
-            cancelled_while_booting(nursery, start).await.map(drop)
+            cancelled_after(Duration::ZERO, nursery, start)
+                .await
+                .map(drop)
         })
         .await;
         assert_alone();

@@ -85,6 +85,15 @@ pub(crate) async fn f24_wrong_secret_learns_nothing(seed: u64) -> tractor::Resul
                 "it has said something to {lie:?}"
             );
         }
+        // Whoever shakes hands as a peer does sees a closed link, and no reason.
+        let secret = TreeSecret::fresh();
+        let guess = Local {
+            secret,
+            ..local("guess")
+        };
+        let refused = as_peer(&address(worker), guess).await.map(drop);
+        let closed = ChannelError::Closed(CloseReason::PeerClosed);
+        assert_eq!(refused, Err(closed));
         Ok(())
     })
     .await

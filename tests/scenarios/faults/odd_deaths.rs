@@ -15,7 +15,7 @@ use super::birth::near_or_far;
 use crate::calls::{die, idle};
 use crate::chance::Chance;
 use crate::seeds::hold_back;
-use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, note, within};
+use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, ms, note, within};
 
 /// Fault 11. User code leaves by `exit(0)` in the middle of a call. That is no success: the
 /// caller is told that the actor exited, with the code and the call.
@@ -46,6 +46,8 @@ pub(crate) async fn f11_exit_inside_a_call_is_no_success(seed: u64) -> tractor::
             Some("scenarios::faults::odd_deaths::leave"),
             "{error}"
         );
+        let (text, said) = (error.to_string(), format!("exited with code {code}"));
+        assert!(text.contains("'hasty'") && text.contains(&said), "{text}");
     }
     assert_alone();
     Ok(())
@@ -193,13 +195,20 @@ impl Drop for MemoryGroup {
 }
 
 /// Fault 40. User code in an actor reaps whatever child it finds. The deaths of the actor's
-/// children are seen all the same; how they died is known, or is said to be lost.
+/// children are seen all the same; how they died is known, or is said to be lost. The first one's
+/// status is always stolen, of the others it is a matter of who is faster.
 pub(crate) async fn f40_stolen_exit_status_is_said_to_be_lost(seed: u64) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
-    let begin = Instant::now();
+    let mut begin = Instant::now();
     open_nursery(async |nursery| {
         let careless = nursery.start_actor("careless");
-        let careless = careless.transport(near_or_far(&mut chance)).await?;
+        let careless = careless.transport(near_or_far(&mut chance));
+        let plan = format!("start.launched=delay:{HELD_UP_MS}ms");
+        let careless = careless.env("TRACTOR_FAULTS", plan).await?;
+        let told = careless.run(lose_for_certain(chance.below(5))).await?;
+        let says = "died before it was ready: it ended, and something else took its exit status";
+        assert!(told.contains(says), "{told}");
+        begin = Instant::now();
         let told = careless.run(steal_and_lose(8, seed)).await?;
         let lost = told
             .iter()
@@ -214,6 +223,42 @@ pub(crate) async fn f40_stolen_exit_status_is_said_to_be_lost(seed: u64) -> trac
     within(begin, BOUNDED, "eight deaths");
     assert_alone();
     Ok(())
+}
+
+/// How long the first start of a careless actor is held up when there is a process, which nobody
+/// waits for meanwhile: far longer than that needs to begin and to die.
+const HELD_UP_MS: u64 = 2_000;
+
+/// Starts a child that dies early in its boot, so many milliseconds after its begin, while a thread
+/// reaps blindly and the start is held up. Gives what is told of the death.
+#[tractor::rpc]
+async fn lose_for_certain(lag: u64) -> String {
+    let pidfds = count_pidfds();
+    let thief = std::thread::spawn(move || steal_one(pidfds));
+    let ended: tractor::Result<()> = open_nursery(async |nursery| {
+        let plan = format!("boot.detected=delay:{lag}ms; boot.entered=kill");
+        let mortal = nursery.start_actor("mortal").env("TRACTOR_FAULTS", plan);
+        mortal.await.map(drop)
+    })
+    .await;
+    thief.join().expect("it only reaps");
+    ended.expect_err("it was killed").to_string()
+}
+
+/// Reaps one child, once this process holds more of them than `pidfds` by descriptor: who is reaped
+/// before has never been started.
+fn steal_one(pidfds: usize) {
+    while count_pidfds() <= pidfds {
+        hold_back(ms(1));
+    }
+    let stolen = rustix::process::wait(WaitOptions::empty());
+    assert!(stolen.is_ok_and(|stolen| stolen.is_some()));
+}
+
+fn count_pidfds() -> usize {
+    let fds = open_fds().expect("a process may list its descriptors");
+    let targets = fds.iter().map(|fd| fd.target.to_string_lossy());
+    targets.filter(|target| target.contains("pidfd")).count()
 }
 
 /// Starts and kills a child so many times while a thread reaps blindly, or begins to, and gives

@@ -1,7 +1,6 @@
 //! Faults 7 to 9, 14, 36 to 40, 43, 49: whole programs that are killed, stopped, cut off.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Instant;
@@ -11,12 +10,13 @@ use tractor_core::process::{Process, Signal};
 use crate::chance::Chance;
 use crate::dumps::Standing;
 use crate::seeds::{each_seed, hold_back};
-use crate::support::{self, Program, program, scratch, signal};
+use crate::support::{self, Program, marked, program, scratch, signal};
 use crate::tree::{BOUNDED, hold, ms, note};
 
 fn start(args: &[&str]) -> Program {
     let mut command = program("fault_programs");
-    command.args(args);
+    // Whatever this test was told to log.
+    command.args(args).env_remove("TRACTOR_LOG");
     Program::start(command)
 }
 
@@ -31,46 +31,17 @@ fn path_text(path: impl AsRef<Path>) -> String {
 }
 
 /// Fault 8. The root is killed. Of two levels below it, with threads asleep, nobody is left in a
-/// moment. Fault 37. What it left in the place for sockets is removed by the next one there, and
-/// what belongs to one that lives is not.
+/// moment.
 #[test]
-fn f08_killed_root_leaves_nobody_and_the_next_one_tidies_up() {
-    let name = "f08_killed_root_leaves_nobody_and_the_next_one_tidies_up";
-    each_seed(name, |chance| {
+fn f08_killed_root_leaves_nobody() {
+    each_seed("f08_killed_root_leaves_nobody", |chance| {
         let place = scratch();
-        let mut both = [(); 2].map(|()| stand(place.as_ref(), chance));
-        chance.shuffle(&mut both);
-        let [(killed, processes), (living, others)] = both;
-        assert_eq!(trees(place.as_ref()).len(), 2);
-
+        let (root, processes) = stand(place.as_ref(), chance);
         hold_back(chance.delay(20));
         let begin = Instant::now();
-        signal(killed.pid(), Signal::Kill);
+        signal(root.pid(), Signal::Kill);
         all_are_gone(&processes, begin);
-        assert_eq!(killed.end().signal(), Some(9));
-        assert_eq!(
-            trees(place.as_ref()).len(),
-            2,
-            "nobody was left to remove it"
-        );
-
-        let (next, _) = stand(place.as_ref(), chance);
-        assert_eq!(
-            trees(place.as_ref()).len(),
-            2,
-            "the dead one's is gone, the living ones' are there"
-        );
-        assert!(others.iter().all(|process| process.state().is_some()));
-        let mut left = [living, next];
-        chance.shuffle(&mut left);
-        for program in left {
-            signal(program.pid(), Signal::Terminate);
-            assert_eq!(program.end().signal(), Some(15));
-        }
-        assert!(
-            trees(place.as_ref()).is_empty(),
-            "who ends well removes its own"
-        );
+        assert_eq!(root.end().signal(), Some(9));
     });
 }
 
@@ -90,20 +61,74 @@ fn all_are_gone(processes: &[Process], begin: Instant) {
     assert!(took < ms(1000), "it took {took:?}");
 }
 
+/// Fault 37. What a killed root has left in the place for sockets is removed by the next one that
+/// starts there, and what belongs to one that lives is not.
+#[test]
+fn f37_next_start_removes_what_the_dead_left_and_nothing_of_the_living() {
+    let name = "f37_next_start_removes_what_the_dead_left_and_nothing_of_the_living";
+    each_seed(name, |chance| {
+        let place = scratch();
+        let mut both = [(); 2].map(|()| Settled::stand(place.as_ref(), chance));
+        chance.shuffle(&mut both);
+        let [dead, living] = both;
+        hold_back(chance.delay(20));
+        signal(dead.root.pid(), Signal::Kill);
+        assert_eq!(dead.root.end().signal(), Some(9));
+        assert!(dead.dir.exists(), "nobody was there to remove it");
+
+        let before = entries(&living.dir);
+        let next = Settled::stand(place.as_ref(), chance);
+        assert!(!dead.dir.exists(), "the dead one's is gone");
+        assert_eq!(entries(&living.dir), before, "the living one's is there");
+        let mut others = living.processes.iter();
+        assert!(others.all(|process| process.state().is_some()));
+        let mut roots = [living.root, next.root];
+        chance.shuffle(&mut roots);
+        for root in roots {
+            signal(root.pid(), Signal::Terminate);
+            assert_eq!(root.end().signal(), Some(15));
+        }
+        let trees = trees(place.as_ref());
+        assert!(trees.is_empty(), "who ends well removes its own: {trees:?}");
+    });
+}
+
+/// A tree that stands, and where its sockets are.
+struct Settled {
+    root: Program,
+    processes: Vec<Process>,
+    dir: PathBuf,
+}
+
+impl Settled {
+    fn stand(place: &Path, chance: &mut Chance) -> Self {
+        let before = trees(place);
+        let (root, processes) = stand(place, chance);
+        let mut new = trees(place);
+        new.retain(|dir| !before.contains(dir));
+        assert_eq!(new.len(), 1, "{new:?}");
+        let dir = new.remove(0);
+        Self {
+            root,
+            processes,
+            dir,
+        }
+    }
+}
+
 /// The directories of trees below a place for sockets.
 fn trees(place: &Path) -> Vec<PathBuf> {
-    let entries = |dir: &Path| -> Vec<PathBuf> {
-        fs::read_dir(dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect()
-    };
     entries(place)
         .iter()
         .flat_map(|trees| entries(trees))
         .collect()
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let found = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = found.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
 }
 
 /// Fault 9. The root gets SIGTERM. Every task below it is dropped and not killed, and whoever
@@ -244,7 +269,7 @@ fn f32_far_start_below_a_root_that_cannot_listen_fails() {
             ("98", "Address already in use"),
         ]);
         let mut command = program("fault_programs");
-        command.arg("unreachable");
+        command.arg("unreachable").env_remove("TRACTOR_LOG");
         command.env("TRACTOR_FAULTS", format!("far.root_listens=error:{reason}"));
         let ended = Program::start(command).end();
         assert!(ended.status.success(), "{}", ended.output);
@@ -375,9 +400,10 @@ fn f40_deaths_are_told_where_the_system_reaps_by_itself() {
 #[test]
 fn f43_two_trees_find_their_own() {
     each_seed("f43_two_trees_find_their_own", |chance| {
+        let place = scratch();
         let mut programs = Vec::new();
         for _ in 0..2 + chance.below(2) {
-            programs.push(start(&["looks"]));
+            programs.push(start(&["looks", &path_text(&place)]));
             hold_back(chance.delay(10));
         }
         for program in &mut programs {
@@ -385,6 +411,7 @@ fn f43_two_trees_find_their_own() {
             let (ours, found) = line.split_once(" found ").expect("it says both");
             assert_eq!(found, format!("[{ours}]"));
         }
+        assert_eq!(trees(place.as_ref()).len(), programs.len());
         chance.shuffle(&mut programs);
         for program in programs {
             signal(program.pid(), Signal::Terminate);
@@ -398,35 +425,53 @@ fn f43_two_trees_find_their_own() {
 #[test]
 fn f49_closed_outputs_harm_nobody() {
     each_seed("f49_closed_outputs_harm_nobody", |chance| {
-        let place = scratch();
-        let told = place.as_ref().join("told");
-        let mut command = program("fault_programs");
-        command
-            .arg("mute")
-            .arg(&told)
-            .env("TRACTOR_TEST_RUN", place.as_ref());
-        command.env("XDG_RUNTIME_DIR", place.as_ref());
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program can be started");
-        close_outputs(&mut child, chance);
-        let process = hold(child.id());
+        let (place, others) = (scratch(), scratch());
+        let told = others.as_ref().join("told");
+        let mut root = Mute::start(place.as_ref(), &told);
+        close_outputs(&mut root.0, chance);
+        let process = hold(root.0.id());
         assert!(
             process
                 .wait_exited(Some(BOUNDED))
                 .expect("it can be waited for"),
             "it hangs"
         );
-        let status = child.wait().expect("nobody else waits for it");
+        let status = root.0.wait().expect("nobody else waits for it");
         assert!(status.success(), "{status}");
-        let mut text = String::new();
-        fs::File::open(&told)
-            .and_then(|mut file| file.read_to_string(&mut text))
-            .expect("it has told what came of it");
+        let text = fs::read_to_string(&told).expect("it has told what came of it");
         assert_eq!(text, "output true death Some(9)");
+        let left = marked(&format!("TRACTOR_TEST_RUN={}", path_text(&place)));
+        assert!(left.is_empty(), "it has left the processes {left:?}");
+        let trees = trees(place.as_ref());
+        assert!(trees.is_empty(), "it has left {trees:?}");
     });
+}
+
+/// A root whose outputs the test closes. If the test fails before its end it is killed, and its
+/// tree with it.
+struct Mute(Child);
+
+impl Mute {
+    /// Starts one that has its sockets in `place`, and leaves in the file `told` what comes of it.
+    fn start(place: &Path, told: &Path) -> Self {
+        let mut command = program("fault_programs");
+        command.arg("mute").arg(told).env_remove("TRACTOR_LOG");
+        command
+            .env("TRACTOR_TEST_RUN", place)
+            .env("XDG_RUNTIME_DIR", place)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self(command.spawn().expect("the program can be started"))
+    }
+}
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        // It has ended, unless the test has failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// As `head` does when it has seen enough, of each at a moment of its own. Then its input ends.

@@ -1,15 +1,17 @@
-//! Faults 31, 32, 47: no descriptors left, far too many bytes.
+//! Faults 31, 32, 47: no descriptors left, far too many bytes, a value that cannot be written.
 
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::ClockId;
+use serde::ser::{Error as _, SerializeTuple};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tractor::{Address, Ending, current_actor, find_actor, open_nursery};
 use tractor_core::process::Process;
 use tractor_core::process::census::open_fds;
 
-use super::birth::assert_no_child;
+use super::birth::{assert_no_child, near_or_far};
 use super::odd_deaths::command;
 use super::raw::{address, answers_a_ping, garbage, peer, raw};
 use crate::calls::{die, echo, idle, pid};
@@ -364,7 +366,7 @@ pub(crate) async fn f47_enormous_error_arrives_cut_short(seed: u64) -> tractor::
 
 /// What is as long as one likes: a few bytes, then one letter again and again where it may be cut,
 /// and then what the standard library's `Debug` passes over quickly.
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Long {
     before: usize,
     letter: char,
@@ -380,7 +382,7 @@ impl Long {
 }
 
 /// An error whose text is as long as one likes.
-#[derive(Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("{text}")]
 struct Enormous {
     text: String,
@@ -395,4 +397,60 @@ async fn fail_with(text: Long) -> Result<(), Enormous> {
 async fn panic_with(text: Long) {
     // Its message is not written to the log as well.
     std::panic::resume_unwind(Box::new(text.text()));
+}
+
+/// Fault 47. A function fails with an error that cannot be serialized, as is found at its beginning
+/// or behind some of it. What arrives is its text, under the name of its type.
+pub(crate) async fn f47_error_that_cannot_be_serialized_comes_as_text(
+    seed: u64,
+) -> tractor::Result<()> {
+    let mut chance = Chance::new(seed);
+    let mut lengths = [0, 1 + chance.below(100), 1 + chance.below(100_000)];
+    chance.shuffle(&mut lengths);
+    open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker");
+        let worker = worker.transport(near_or_far(&mut chance)).await?;
+        for length in lengths {
+            let error = worker.run(turn_the_disk(length)).await;
+            let error = error.expect_err("it fails");
+            assert_eq!(error.origin().name(), "worker", "{error}");
+            let text = "turn_the_disk: Unwritable: the disk is upside down";
+            assert_eq!(error.to_string().matches(text).count(), 1, "{error}");
+            assert!(error.downcast_ref::<Unwritable>().is_none(), "{error}");
+            assert_eq!(worker.run(pid()).await?, worker.pid());
+        }
+        worker.cancel_actor().await
+    })
+    .await?;
+    assert_alone();
+    Ok(())
+}
+
+/// An error that is serde as far as the compiler can see. It cannot be written behind so many
+/// bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the disk is upside down")]
+struct Unwritable {
+    length: u64,
+}
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.length as usize + 1)?;
+        for _ in 0..self.length {
+            tuple.serialize_element(&7_u8)?;
+        }
+        Err(S::Error::custom("it cannot be written"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Unwritable {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("it cannot be read"))
+    }
+}
+
+#[tractor::rpc]
+async fn turn_the_disk(length: u64) -> Result<(), Unwritable> {
+    Err(Unwritable { length })
 }

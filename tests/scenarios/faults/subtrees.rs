@@ -237,7 +237,7 @@ pub(crate) async fn f54_stopped_actor_of_another_user_ends_with_the_root(
         return Ok(());
     }
     let mut command = program("fault_programs");
-    command.arg("changes");
+    command.arg("changes").env_remove("TRACTOR_LOG");
     let mut root = Program::start(command);
     let changed = root.wait_for("nobody now: ").parse().expect("a pid");
     let warning = "so the kernel forgot to kill it at its parent's death: it was told again";

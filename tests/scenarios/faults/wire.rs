@@ -9,17 +9,28 @@ use super::raw::{
     Fake, START_HEADER_BYTES, address, answers_a_ping, closed, flip_a_bit, frame_of, garbage, next,
     peer, start_of, write_in_pieces,
 };
-use crate::calls::{echo, idle, pid, strange_here, strangeness};
+use crate::calls::{echo, fail, idle, pid, strange_here, strangeness, tasks_running};
 use crate::chance::Chance;
 use crate::tree::{PROMPT, assert_alone, eventually};
 
-/// Sends a start and gives what it failed with.
+/// Sends a start to an actor `worker` and gives what it failed with.
 async fn refused(mut channel: Channel, id: u64, payload: &[u8]) -> (Channel, tractor::Error) {
     channel.send(Kind::Start, id, payload).expect("it is open");
     let (channel, frame) = next(channel).await;
     assert_eq!((frame.kind, frame.id), (Kind::Fail, id));
     let error = tractor::Error::decode(&frame.payload).expect("it is an error");
+    assert_eq!(error.origin().name(), "worker", "{error}");
+    assert!(error.origin_pid().is_some(), "{error}");
     (channel, error)
+}
+
+/// That a call by the same link is answered.
+async fn answers_a_call(mut channel: Channel, start: &[u8]) -> Channel {
+    let id = 0x00c0_ffee;
+    channel.send(Kind::Start, id, start).expect("it is open");
+    let (channel, frame) = next(channel).await;
+    assert_eq!((frame.kind, frame.id), (Kind::Return, id));
+    channel
 }
 
 /// A list of lists of lists.
@@ -31,15 +42,16 @@ async fn count_nests(nest: Nest) -> usize {
     1 + nest.0.len()
 }
 
-/// Fault 23. A whole frame holds arguments that cannot be decoded: too few, too many, a length
-/// that would take all memory, nesting that would take all stack. That call fails and says so;
-/// the link lives.
+/// Fault 23. A whole frame holds arguments that cannot be decoded: too few, too many, no text, a
+/// length that would take all memory, nesting that would take all stack. That call fails and says
+/// so; the link lives.
 pub(crate) async fn f23_undecodable_arguments_fail_their_call_only(
     seed: u64,
 ) -> tractor::Result<()> {
     let mut chance = Chance::new(seed);
     let start = start_of(echo(garbage(&mut chance, 200))).await;
     let nest = start_of(count_nests(Nest(vec![]))).await;
+    let text = start_of(fail(String::new(), 0)).await;
     let (header, args) = start.split_at(START_HEADER_BYTES);
     let cut = START_HEADER_BYTES + chance.below(args.len() as u64) as usize;
     let more = garbage(&mut chance, 20);
@@ -50,6 +62,10 @@ pub(crate) async fn f23_undecodable_arguments_fail_their_call_only(
         ("nothing", header.to_vec()),
         ("too little", start[..cut].to_vec()),
         ("too much", [&start[..], &more].concat()),
+        (
+            "no text",
+            [&text[..START_HEADER_BYTES], &[3, 0xff, 0xfe, 0xfd, 0]].concat(),
+        ),
         ("a claim without end", [header, &huge, &more].concat()),
         (
             "nesting without end",
@@ -67,14 +83,19 @@ pub(crate) async fn f23_undecodable_arguments_fail_their_call_only(
                 panic!("{what}: {error}")
             };
             let text = error.to_string();
+            let function = match what {
+                "no text" => "scenarios::calls::fail",
+                "nesting without end" => "scenarios::faults::wire::count_nests",
+                _ => "scenarios::calls::echo",
+            };
             assert!(
-                text.contains("'worker'") && text.contains("scenarios::"),
+                text.contains("'worker'") && text.contains(function),
                 "{what}: {text}"
             );
             let is_deep = text.contains("decode a value nested deeper than");
             assert_eq!(is_deep, what == "nesting without end", "{what}: {text}");
         }
-        answers_a_ping(channel).await;
+        answers_a_call(channel, &start).await;
         assert_eq!(worker.run(pid()).await?, worker.pid());
         worker.cancel_actor().await
     })
@@ -101,16 +122,19 @@ pub(crate) async fn f28_unknown_function_fails_its_call_only(seed: u64) -> tract
         for (id, (payload, is_unknown)) in cases.into_iter().enumerate() {
             let (same, error) = refused(channel, id as u64 + 1, &payload).await;
             channel = same;
+            let text = error.to_string();
             let is_so = match error.ending() {
                 Ending::Refused(Refusal::UnknownExport) => is_unknown,
                 Ending::Refused(Refusal::OtherSignature { .. }) => {
-                    !is_unknown && error.to_string().contains("scenarios::calls::pid")
+                    let is_named =
+                        text.contains("scenarios::calls::pid") && text.contains("fn pid");
+                    !is_unknown && is_named
                 }
                 _ => false,
             };
-            assert!(is_so, "{error}");
+            assert!(is_so, "{text}");
         }
-        let mut channel = answers_a_ping(channel).await;
+        let mut channel = answers_a_call(channel, &start).await;
         let cut = chance.below(START_HEADER_BYTES as u64) as usize;
         channel
             .send(Kind::Start, 3, &start[..cut])
@@ -178,17 +202,22 @@ pub(crate) async fn f20_frames_out_of_place_end_their_link_only(seed: u64) -> tr
             Kind::Stopped,
         ]
         .map(|kind| (kind, garbage(&mut chance, 200)));
+        let empty = [Kind::Spec, Kind::Ready, Kind::Stopped, Kind::Hello];
         // A peer may send these, but not without content.
-        let nothing = [Kind::Request, Kind::Report, Kind::Stop].map(|kind| (kind, vec![]));
+        let needy = [Kind::Request, Kind::Report, Kind::Stop];
+        let nothing = empty.into_iter().chain(needy).map(|kind| (kind, vec![]));
+        // Nor with one that means nothing.
+        let senseless = (Kind::Stop, vec![0xff]);
         let mut frames: Vec<_> = anything.into_iter().chain(nothing).collect();
+        frames.push(senseless);
         chance.shuffle(&mut frames);
         for (kind, payload) in frames {
             let channel = peer(&address(&worker)).await;
             let frame = frame_of(kind, 1 + chance.below(1000), &payload);
             write_in_pieces(&channel, &frame, &mut chance).await;
             assert!(closed(channel, PROMPT).await.is_empty(), "{kind:?}");
+            assert_eq!(worker.run(pid()).await?, worker.pid());
         }
-        assert_eq!(worker.run(pid()).await?, worker.pid());
         worker.cancel_actor().await
     })
     .await?;
@@ -197,7 +226,8 @@ pub(crate) async fn f20_frames_out_of_place_end_their_link_only(seed: u64) -> tr
 }
 
 /// Fault 29. A peer starts two calls under one number. The second is not obeyed, so that its
-/// answer cannot complete the first; answers to calls that nobody made are dropped.
+/// answer cannot complete the first; answers to calls that nobody made are dropped, and a cancel
+/// of a call that is over is nothing.
 pub(crate) async fn f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped(
     seed: u64,
 ) -> tractor::Result<()> {
@@ -217,7 +247,8 @@ pub(crate) async fn f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped
         ]
         .map(|kind| frame_of(kind, unknown, &garbage(&mut chance, 20)))
         .to_vec();
-        behind.push(frame_of(Kind::Start, used, &answers));
+        let second = *chance.pick(&[&answers, &waits]);
+        behind.push(frame_of(Kind::Start, used, second));
         chance.shuffle(&mut behind);
         let frames = [frame_of(Kind::Start, used, &waits), behind.concat()].concat();
         write_in_pieces(&channel, &frames, &mut chance).await;
@@ -225,6 +256,11 @@ pub(crate) async fn f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped
         let mut channel = answers_a_ping(channel).await;
         // The second start, and four answers: that a cancel meets nothing is normal.
         assert_eq!(worker.run(strangeness()).await?, (0, 5));
+        eventually("the first call alone is there", async || {
+            let running = worker.run(tasks_running()).await;
+            running.is_ok_and(|running| running == 1)
+        })
+        .await;
         chance.pause(3).await;
         channel.send(Kind::Cancel, used, &[]).expect("it is open");
         let (mut channel, frame) = next(channel).await;
@@ -236,7 +272,8 @@ pub(crate) async fn f29_number_in_use_is_not_obeyed_and_unknown_ones_are_dropped
             Some("scenarios::calls::idle"),
             "the first call, not the second"
         );
-        // Its number is free again.
+        // Its number is free again, and nothing has it.
+        channel.send(Kind::Cancel, used, &[]).expect("it is open");
         channel
             .send(Kind::Start, used, &answers)
             .expect("it is open");

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "changes" => standing::changes()?,
         "stalls" => standing::stalls(&args)?,
         "dumps" => standing::dumps(&args)?,
-        "looks" => standing::looks()?,
+        "looks" => standing::looks(&args)?,
         "nowhere" => lacking::nowhere(&args)?,
         "unreachable" => lacking::unreachable()?,
         "mute" => lacking::mute(&args)?,

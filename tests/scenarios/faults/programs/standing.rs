@@ -171,9 +171,11 @@ async fn dump_and_block(micros: u64) -> tractor::Result<()> {
     Ok(())
 }
 
-/// Starts an actor `same`, says its pid and whom it finds under that name, until it is killed.
-pub(crate) fn looks() -> tractor::Result<()> {
-    tractor::run(Options::default(), async || {
+/// Starts an actor `same`, says its pid and whom it finds under that name, until it is killed. The
+/// argument is the directory for the sockets.
+pub(crate) fn looks(args: &[String]) -> tractor::Result<()> {
+    let options = Options::default().runtime_dir(&args[0]);
+    tractor::run(options, async || {
         open_nursery(async |nursery| {
             let ours = nursery.start_actor("same").await?;
             let asker = nursery.start_actor("asker").await?;
