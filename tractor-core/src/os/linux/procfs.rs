@@ -53,12 +53,26 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
 }
 
 /// The children of this process's main thread, to which the kernel gives orphans.
+///
+/// While others of them are reaped the kernel may leave some out ([proc_pid_task(5)]: it is reliable
+/// only if nobody ends meanwhile), so the list is one that was read twice.
+///
+/// [proc_pid_task(5)]: https://man7.org/linux/man-pages/man5/proc_pid_task.5.html
 pub(crate) fn main_thread_children() -> io::Result<Vec<u32>> {
-    let us = std::process::id();
-    let children = fs::read_to_string(format!("/proc/self/task/{us}/children"))?;
+    let path = format!("/proc/self/task/{}/children", std::process::id());
+    let mut children = fs::read_to_string(&path)?;
+    for _ in 0..LISTED_MAX {
+        let before = std::mem::replace(&mut children, fs::read_to_string(&path)?);
+        if children == before {
+            break;
+        }
+    }
     let pids = children.split_ascii_whitespace();
     Ok(pids.filter_map(|pid| pid.parse().ok()).collect())
 }
+
+/// How often a list is read that is another each time.
+const LISTED_MAX: usize = 16;
 
 /// The environment that a process was started with; empty if it cannot be read.
 ///
