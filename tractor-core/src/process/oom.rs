@@ -19,8 +19,9 @@ use crate::os;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum OutOfMemory {
-    /// It has counted one more since the parent looked last: when it last started a process, or at
-    /// an earlier death by that signal. Most likely this one.
+    /// It has counted one more since the parent looked last: when it last started a process, unless
+    /// that was less than two seconds ago, or at an earlier death by that signal. Most likely this
+    /// one.
     Counted,
     /// It has counted some, this one perhaps among them: the group is another than that of the
     /// parent, who has not looked at it before.
@@ -32,8 +33,9 @@ pub enum OutOfMemory {
 pub fn out_of_memory(pid: u32) -> Option<OutOfMemory> {
     // Of one that has exited some kernels do not tell it; it began in our own group.
     let file = os::memory_events(Some(pid)).or_else(|| os::memory_events(None))?;
-    let kills = os::oom_kills(&file)?;
+    // Read while nobody else does, so that no older count comes after a newer one.
     let mut counts = counts();
+    let kills = os::oom_kills(&file)?;
     let now = START.elapsed();
     match counts.get_mut(&file) {
         Some(count) => count.died(kills, now).then_some(OutOfMemory::Counted),
@@ -47,9 +49,9 @@ pub fn out_of_memory(pid: u32) -> Option<OutOfMemory> {
 /// Reads how many there are; for who is about to start a process.
 pub(super) fn remember() {
     static OURS: LazyLock<Option<PathBuf>> = LazyLock::new(|| os::memory_events(None));
+    let mut counts = counts();
     let kills = OURS.as_deref().and_then(os::oom_kills);
     if let (Some(file), Some(kills)) = (&*OURS, kills) {
-        let mut counts = counts();
         match counts.get_mut(file) {
             Some(count) => count.look(kills, START.elapsed()),
             None => drop(counts.insert(file.clone(), Count::new(kills))),
