@@ -32,35 +32,11 @@ impl Descendants {
         self.by_id.insert(aid, descendant);
     }
 
-    /// `aid` is gone and reaped, as its parent says, so that no more is told of it; what it started
-    /// may still be there.
+    /// `aid` is gone and reaped; what it started may still be there.
     pub(crate) fn gone(&mut self, aid: &ActorId) {
-        for below in self.all_below(aid).iter().rev() {
-            self.forget(below);
-        }
-        self.mark_gone(aid);
-        self.forget(aid);
-    }
-
-    /// The same, as was seen before its parent could say so: whom it has started may be told of
-    /// later. It stands here as long as its parent does.
-    pub(crate) fn gone_untold(&mut self, aid: &ActorId) {
-        self.mark_gone(aid);
-        let parent = self.by_id.get(aid).map(|own| &own.parent);
-        if parent.is_some_and(|parent| !self.by_id.contains_key(parent)) {
-            self.forget(aid);
-        }
-    }
-
-    fn mark_gone(&mut self, aid: &ActorId) {
         if let Some(gone) = self.by_id.get_mut(aid) {
             gone.is_gone = true;
         }
-    }
-
-    /// Forgets one that is gone, if everybody below it is, and those above it that stand here only
-    /// for that.
-    fn forget(&mut self, aid: &ActorId) {
         let mut next = Some(aid.clone());
         while let Some(aid) = next.filter(|aid| self.is_forgettable(aid)) {
             next = self.by_id.remove(&aid).map(|gone| gone.parent);
@@ -83,13 +59,6 @@ impl Descendants {
 
     /// Everybody that `aid` has started, directly or not, and that is not gone.
     pub(crate) fn below(&self, aid: &ActorId) -> Vec<ActorId> {
-        let mut all = self.all_below(aid);
-        all.retain(|aid| self.contains(aid));
-        all
-    }
-
-    /// The same with those that are gone, each behind its parent.
-    fn all_below(&self, aid: &ActorId) -> Vec<ActorId> {
         let mut all = vec![aid.clone()];
         let mut at = 0;
         while let Some(parent) = all.get(at).cloned() {
@@ -98,6 +67,7 @@ impl Descendants {
             at += 1;
         }
         all.remove(0);
+        all.retain(|aid| self.contains(aid));
         all
     }
 
@@ -174,25 +144,5 @@ mod tests {
         assert!(all.is_empty());
         all.gone(&aid("d"));
         assert!(all.is_empty(), "twice is as once");
-    }
-
-    #[test]
-    fn whom_one_has_started_may_be_told_of_after_its_end_was_seen() {
-        let aid = |name: &str| ActorId::new(name, 1);
-        let mut all = Descendants::default();
-        all.spawned(aid("a"), 7, aid("root"));
-        all.spawned(aid("b"), 7, aid("a"));
-        all.gone_untold(&aid("b"));
-        all.spawned(aid("c"), 7, aid("b"));
-        assert_eq!(all.below(&aid("a")), [aid("c")]);
-        all.gone_untold(&aid("c"));
-        assert_eq!(all.below(&aid("a")), []);
-        assert!(!all.contains(&aid("b")) && all.contains(&aid("a")));
-        all.gone(&aid("a"));
-        assert!(all.is_empty(), "{all:?}");
-        // Without a parent that could say more it is forgotten at once.
-        all.spawned(aid("e"), 7, aid("d"));
-        all.gone_untold(&aid("e"));
-        assert!(all.is_empty());
     }
 }

@@ -163,8 +163,7 @@ impl Tree {
         }
     }
 
-    /// One is gone, as its parent has said, or as was seen here before.
-    fn gone(&self, aid: &ActorId, is_told: bool) {
+    fn gone(&self, aid: &ActorId) {
         if let Some(registrar) = &self.registrar {
             registrar.gone(aid);
             // Mostly its parent has done it; that of an orphan could not.
@@ -175,11 +174,7 @@ impl Tree {
         }
         debugger::actor_gone(aid);
         let mut state = self.lock();
-        if is_told {
-            state.below.gone(aid);
-        } else {
-            state.below.gone_untold(aid);
-        }
+        state.below.gone(aid);
         let watched = state.watched.remove(aid);
         for (who, _) in &mut state.waiting {
             who.retain(|other| other != aid);

@@ -34,20 +34,17 @@ impl Tree {
     }
 
     /// This one is gone. In the root it looks after everybody whose parent it may have been.
-    pub(super) fn bury(self: &Arc<Self>, mut gone: Option<ActorId>) {
-        let mut seen: BTreeSet<_> = self.reaped_orphans().into_iter().collect();
+    pub(super) fn bury(self: &Arc<Self>, gone: Option<ActorId>) {
+        let mut gone: BTreeSet<_> = gone.into_iter().chain(self.reaped_orphans()).collect();
         // Who comes with these is known before they are gone: then nobody may be left.
         self.adopt_orphans();
-        while gone.is_some() || !seen.is_empty() {
-            for aid in std::mem::take(&mut seen) {
-                self.gone(&aid, false);
-            }
-            if let Some(aid) = gone.take() {
-                self.gone(&aid, true);
-            }
+        while !gone.is_empty() {
+            std::mem::take(&mut gone)
+                .iter()
+                .for_each(|aid| self.gone(aid));
             // Who was asked before its parent was reaped was not ours yet.
-            seen.extend(self.reaped_orphans());
-            if !seen.is_empty() {
+            gone.extend(self.reaped_orphans());
+            if !gone.is_empty() {
                 self.adopt_orphans();
             }
         }
@@ -117,9 +114,7 @@ impl Tree {
         match watched {
             Ok(()) => {}
             // Its parent has reaped it already, and says so next, unless it dies before.
-            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => {
-                self.gone(&aid, false);
-            }
+            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => self.gone(&aid),
             Err(error) => {
                 log::warn!("watch the process of {aid}: {error}; trying again soon");
                 let tree = self.clone();
