@@ -15,7 +15,7 @@ use tractor::{Context, Ending, Error, OpenContext, open_nursery, runtime_var, sh
 use crate::chance::Chance;
 use crate::cut::{cut_off_from_parent, new_socket, shut, sockets};
 use crate::seeds::with_seeds;
-use crate::tree::{BOUNDED, assert_alone, hold, kill, within};
+use crate::tree::{BOUNDED, assert_alone, assert_killed, hold, kill, within};
 
 /// What breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,11 +116,7 @@ async fn broken(breaks: Break, (closed, debug): (bool, bool), seed: u64) -> trac
     within(begin, BOUNDED, "the end of a broken stream");
     match (breaks, ended) {
         (Break::ParentKilled, Err(error)) => {
-            assert_eq!(
-                (error.signal(), error.origin().name()),
-                (Some(9), "parent"),
-                "{error}"
-            );
+            assert_killed(&error, "parent");
         }
         (Break::ParentKilled, Ok(told)) => panic!("the dead have told: {told:?}"),
         (_, Ok(told)) => check(case, told),

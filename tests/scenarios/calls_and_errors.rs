@@ -6,7 +6,9 @@ use tractor::{Ending, Liveness, find_actor, open_nursery};
 
 use crate::calls::{die, fail, idle, pid};
 use crate::chance::Chance;
-use crate::tree::{PROMPT, assert_alone, exited, hold, kill, ms, stop, until_begun, within};
+use crate::tree::{
+    PROMPT, assert_alone, assert_killed, exited, hold, kill, ms, stop, until_begun, within,
+};
 
 /// T07. A child is killed around the moment in which it is asked to end. The one who asks does
 /// not wait for the word of a dead process.
@@ -374,11 +376,7 @@ pub(crate) async fn t40_calls_of_the_dead_end(seed: u64) -> tractor::Result<()> 
     .await;
     within(begin, PROMPT, "calls of one who dies");
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "mortal"),
-        "{error}"
-    );
+    assert_killed(&error, "mortal");
     assert_alone();
     Ok(())
 }

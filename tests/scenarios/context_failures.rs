@@ -9,7 +9,9 @@ use tractor::{current_actor, find_actor, open_nursery, query_actor, shield};
 use crate::calls::pid;
 use crate::chance::{Chance, give_up_after};
 use crate::contexts::{echoes, nothing_runs};
-use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, exited, hold, kill, ms, within};
+use crate::tree::{
+    BOUNDED, PROMPT, assert_alone, assert_killed, eventually, exited, hold, kill, ms, within,
+};
 
 /// T17. A client asks another actor, by a context, to start a child, and cancels the context or
 /// gives it up at any moment. It does not wait, and the child is gone.
@@ -98,11 +100,7 @@ pub(crate) async fn t18_context_with_the_dead_ends_at_once(seed: u64) -> tractor
     .await;
     assert!(talked);
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "mortal"),
-        "{error}"
-    );
+    assert_killed(&error, "mortal");
     assert!(error.group().is_empty(), "{error}");
     assert_alone();
     Ok(())

@@ -9,8 +9,8 @@ use tractor::{Portal, find_actor, get_root, open_nursery, query_actor};
 use crate::calls::{block, deaf, echo, pid};
 use crate::chance::Chance;
 use crate::tree::{
-    BOUNDED, PROMPT, assert_alone, dir_of_tree, eventually, exited, hold, kill, ms, socket_path,
-    stop, until_begun, within,
+    BOUNDED, PROMPT, assert_alone, assert_killed, dir_of_tree, eventually, exited, hold, kill, ms,
+    socket_path, stop, until_begun, within,
 };
 
 /// T01. Children are cancelled while their parent keeps their links open until they have exited.
@@ -322,11 +322,7 @@ pub(crate) async fn t39_orphan_that_hears_nothing_is_gone(seed: u64) -> tractor:
     .await;
     watching.expect("it was killed").await;
     let error = ended.expect_err("the middle was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "middle"),
-        "{error}"
-    );
+    assert_killed(&error, "middle");
     assert_alone();
     Ok(())
 }

@@ -85,6 +85,13 @@ pub(crate) async fn until_begun(actor: &Portal, calls: usize) {
     .await;
 }
 
+/// Fails unless it is the death of this actor by SIGKILL.
+#[track_caller]
+pub(crate) fn assert_killed(error: &tractor::Error, name: &str) {
+    let (signal, origin) = (error.signal(), error.origin().name());
+    assert_eq!((signal, origin), (Some(9), name), "{error}");
+}
+
 /// The sweep: nobody of the tree is there but this root, as a process, a zombie or a socket.
 pub(crate) fn assert_alone() {
     assert_no_process();
@@ -92,11 +99,16 @@ pub(crate) fn assert_alone() {
     assert!(files.is_empty(), "left in the tree's directory: {files:?}");
 }
 
-/// The same where an actor may have been killed before anybody knew of it. Its socket goes with the
-/// tree's directory: here now, for the next seed has the same.
-pub(crate) fn assert_nobody_left() {
+/// The same where up to so many actors may have been killed before anybody knew of them. Their
+/// sockets go with the tree's directory: here now, for the next seed has the same.
+pub(crate) fn assert_nobody_left(untold: usize) {
     assert_no_process();
-    for file in left_files() {
+    let files = left_files();
+    assert!(
+        files.len() <= untold,
+        "left in the tree's directory: {files:?}"
+    );
+    for file in files {
         fs::remove_file(file).expect("it is ours");
     }
 }

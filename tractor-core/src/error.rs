@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tractor_ipc::{ActorId, codec};
+use tractor_ipc::{ActorId, DecodeError, codec};
 
 use crate::actor::local_error;
 use crate::ending::{Ending, Refusal, UserError};
@@ -225,9 +225,17 @@ impl Error {
         }
     }
 
-    /// The same, as the answer of `callee` to a call of `export`: who refuses a function that it
-    /// knows by a number, or by another signature, cannot say what the caller means by it.
-    pub(crate) fn of_call_to(self, callee: &ActorId, export: &'static Export) -> Self {
+    /// What `callee` answered to a call of `export` that failed. Who refuses a function that it knows
+    /// by a number, or by another signature, cannot say what the caller means by it.
+    pub(crate) fn answered(
+        callee: &ActorId,
+        export: &'static Export,
+        bytes: &[u8],
+    ) -> Result<Self, DecodeError> {
+        Self::decode(bytes).map(|error| error.of_call_to(callee, export))
+    }
+
+    fn of_call_to(self, callee: &ActorId, export: &'static Export) -> Self {
         if self.origin() != callee || !self.relay_path().is_empty() {
             return self;
         }

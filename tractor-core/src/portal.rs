@@ -167,13 +167,13 @@ impl Portal {
         let slot = Slot::with_callback(What::Export(export), move |reply| {
             done(match reply {
                 Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
-                Reply::Failed(bytes) => Err(match Error::decode(&bytes) {
-                    Ok(error) => error.of_call_to(&callee, export),
-                    Err(error) => {
+                Reply::Failed(bytes) => {
+                    let error = Error::answered(&callee, export, &bytes);
+                    Err(error.unwrap_or_else(|error| {
                         let reason = error.to_string();
                         Error::new(callee, Ending::LinkLost { reason })
-                    }
-                }),
+                    }))
+                }
                 Reply::Lost(error) => Err(error.in_call(export.path())),
             });
         });

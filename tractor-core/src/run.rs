@@ -198,14 +198,14 @@ impl<T, E: Failure> Run<T, E> {
         match reply {
             Reply::Returned(bytes) => self.decoded(&bytes),
             Reply::ReturnedWith(bytes, ends) => transit::receiving(ends, || self.decoded(&bytes)),
-            Reply::Failed(bytes) => Err(match Error::decode(&bytes) {
-                Ok(error) => error.of_call_to(self.portal.aid(), self.export),
-                Err(error) => {
+            Reply::Failed(bytes) => {
+                let callee = self.portal.aid();
+                let error = Error::answered(callee, self.export, &bytes);
+                Err(error.unwrap_or_else(|error| {
                     let refusal = Refusal::BadResult(error.to_string());
-                    Error::new(self.portal.aid().clone(), Ending::Refused(refusal))
-                        .in_call(self.export.path())
-                }
-            }),
+                    Error::new(callee.clone(), Ending::Refused(refusal)).in_call(self.export.path())
+                }))
+            }
             Reply::Lost(error) => Err(error.in_call(self.export.path())),
         }
     }

@@ -11,7 +11,9 @@ use super::birth::near_or_far;
 use crate::calls::{deaf, idle, tasks_running};
 use crate::chance::{Chance, give_up_after};
 use crate::seeds::hold_back;
-use crate::tree::{PROMPT, assert_alone, eventually, hold, kill, note, stop, until_begun, within};
+use crate::tree::{
+    PROMPT, assert_alone, assert_killed, eventually, hold, kill, note, stop, until_begun, within,
+};
 
 /// Lets some time pass, in which the process goes on or stands still.
 pub(crate) async fn some_time(process: &Process, chance: &mut Chance) {
@@ -53,11 +55,7 @@ pub(crate) async fn f02_killed_idle_child_cancels_its_siblings(seed: u64) -> tra
     .await;
     within(begin, PROMPT, "the end of a nursery with a death");
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "mortal"),
-        "{error}"
-    );
+    assert_killed(&error, "mortal");
     assert!(
         error.group().is_empty() && error.call().is_none(),
         "{error}"
@@ -99,11 +97,7 @@ pub(crate) async fn f03_death_during_calls_is_told_once_to_each(seed: u64) -> tr
     .await;
     let error = ended.expect_err("it was killed");
     assert!(error.group().is_empty(), "{error}");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "mortal"),
-        "{error}"
-    );
+    assert_killed(&error, "mortal");
     assert_eq!(error.calls_in_flight(), names, "{error}");
     let calls = calls.expect("they were begun").await;
     for (call, name) in calls.into_iter().zip(names) {
@@ -147,11 +141,7 @@ pub(crate) async fn f05_death_while_cancelling_is_recorded(seed: u64) -> tractor
     .await;
     within(begin, PROMPT, "a cancel that is cut short");
     let error = ended.expect_err("it did not end as it was asked to");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "slow"),
-        "{error}"
-    );
+    assert_killed(&error, "slow");
     assert_alone();
     Ok(())
 }

@@ -15,7 +15,9 @@ use super::birth::near_or_far;
 use crate::calls::{die, idle};
 use crate::chance::Chance;
 use crate::seeds::hold_back;
-use crate::tree::{BOUNDED, PROMPT, assert_alone, eventually, hold, kill, ms, note, within};
+use crate::tree::{
+    BOUNDED, PROMPT, assert_alone, assert_killed, eventually, hold, kill, ms, note, within,
+};
 
 /// Fault 11. User code leaves by `exit(0)` in the middle of a call. That is no success: the
 /// caller is told that the actor exited, with the code and the call.
@@ -89,11 +91,7 @@ pub(crate) async fn f34_actor_out_of_memory_is_told_by_its_signal(
     })
     .await;
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "greedy"),
-        "{error}"
-    );
+    assert_killed(&error, "greedy");
     let call = match group {
         Some(_) => "scenarios::faults::odd_deaths::take_memory",
         None => "scenarios::calls::die",
@@ -248,7 +246,9 @@ async fn lose_for_certain(lag: u64) -> String {
 /// Reaps one child, once this process holds more of them than `pidfds` by descriptor: who is reaped
 /// before has never been started.
 fn steal_one(pidfds: usize) {
+    let begin = Instant::now();
     while count_pidfds() <= pidfds {
+        within(begin, BOUNDED, "holding a child");
         hold_back(ms(1));
     }
     let stolen = rustix::process::wait(WaitOptions::empty());
@@ -317,11 +317,7 @@ pub(crate) async fn f48_death_is_told_although_the_link_stays_open(
     .await;
     within(begin, PROMPT, "a death behind an open link");
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "leaky"),
-        "{error}"
-    );
+    assert_killed(&error, "leaky");
     assert!(!foreign.is_empty(), "they were started");
     for foreign in foreign {
         assert!(

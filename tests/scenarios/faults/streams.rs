@@ -11,7 +11,7 @@ use tractor_core::process::Signal;
 use crate::calls::pid;
 use crate::chance::Chance;
 use crate::seeds::with_seeds;
-use crate::tree::{BOUNDED, PROMPT, assert_alone, exited, hold, kill, stop, within};
+use crate::tree::{BOUNDED, PROMPT, assert_alone, assert_killed, exited, hold, kill, stop, within};
 
 /// Counts up, in items of so many bytes each; the number stands in the first eight.
 #[tractor::rpc]
@@ -67,7 +67,7 @@ async fn writer_killed(bytes: usize, seed: u64) -> tractor::Result<()> {
         let told = shield(reading).await.expect("nobody cancels the shield");
         within(begin, PROMPT, "the end of a stream whose writer is killed");
         let error = told.expect_err("it does not end well");
-        assert_eq!((error.signal(), error.origin().name()), (Some(9), "writer"));
+        assert_killed(&error, "writer");
         assert_eq!(items.recv().await?, None, "it is told once");
         Err(error)
     })
@@ -133,7 +133,7 @@ async fn reader_killed(reads_items: u64, seed: u64) -> tractor::Result<()> {
                 let both = shield(async { futures::join!(sending, killing) });
                 let (told, ()) = both.await.expect("nobody cancels the shield");
                 let error = told.expect_err("nobody reads");
-                assert_eq!((error.signal(), error.origin().name()), (Some(9), "reader"));
+                assert_killed(&error, "reader");
                 Err(error)
             })
             .await
@@ -167,11 +167,7 @@ pub(crate) async fn f04_killed_sibling_is_a_lost_link_to_its_reader(
     })
     .await;
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "writer"),
-        "{error}"
-    );
+    assert_killed(&error, "writer");
     assert_alone();
     Ok(())
 }

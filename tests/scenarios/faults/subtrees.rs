@@ -13,8 +13,8 @@ use crate::calls::{block, change_user, echo, idle, pid};
 use crate::chance::Chance;
 use crate::support::{Program, program};
 use crate::tree::{
-    BOUNDED, PROMPT, assert_alone, assert_nobody_left, eventually, exited, hold, kill, ms, note,
-    stop, within,
+    BOUNDED, PROMPT, assert_alone, assert_killed, assert_nobody_left, eventually, exited, hold,
+    kill, ms, note, stop, within,
 };
 
 /// Fault 7. An actor in the middle is killed, when its subtree stands or while it grows. The whole
@@ -56,16 +56,8 @@ pub(crate) async fn f07_killed_middle_takes_its_subtree_along(seed: u64) -> trac
     ));
     assert!(took < ms(1000), "a subtree was gone after {took:?} only");
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "middle"),
-        "{error}"
-    );
-    if many == 6 {
-        assert_alone();
-    } else {
-        assert_nobody_left();
-    }
+    assert_killed(&error, "middle");
+    assert_nobody_left(6 - many);
     Ok(())
 }
 
@@ -204,11 +196,7 @@ pub(crate) async fn f54_actor_of_another_user_ends_with_its_parent(
     .await;
     watching.expect("it was killed").await;
     let error = ended.expect_err("it was killed");
-    assert_eq!(
-        (error.signal(), error.origin().name()),
-        (Some(9), "middle"),
-        "{error}"
-    );
+    assert_killed(&error, "middle");
     assert_alone();
     Ok(())
 }
@@ -296,11 +284,7 @@ pub(crate) async fn f07_parent_and_child_that_die_together_are_both_gone(
         })
         .await;
         let error = ended.expect_err("they were killed");
-        assert_eq!(
-            (error.signal(), error.origin().name()),
-            (Some(9), "middle"),
-            "{error}"
-        );
+        assert_killed(&error, "middle");
         assert_alone();
     }
     Ok(())

@@ -159,12 +159,12 @@ impl Outcome {
         self.set(
             match reply {
                 Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
-                Reply::Failed(bytes) => Err(match Error::decode(&bytes) {
-                    Ok(error) => error.of_call_to(&self.callee, self.export),
-                    Err(error) => {
+                Reply::Failed(bytes) => {
+                    let error = Error::answered(&self.callee, self.export, &bytes);
+                    Err(error.unwrap_or_else(|error| {
                         self.error(Ending::Refused(Refusal::BadResult(error.to_string())))
-                    }
-                }),
+                    }))
+                }
                 Reply::Lost(error) => Err(error.in_call(self.export.path())),
             },
             dialog,

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{SocketType, sockopt};
 use rustix::process::{self as sys, PidfdFlags, WaitId, WaitIdOptions};
 use rustix::stdio;
 
@@ -77,8 +77,7 @@ pub(crate) fn become_subreaper() -> io::Result<()> {
 /// Who made descriptor 0, if it is a connected Unix stream socket.
 pub(crate) fn stdin_peer() -> Option<u32> {
     let stdin = stdio::stdin();
-    let is_link = sockopt::socket_domain(stdin).ok()? == AddressFamily::UNIX
-        && sockopt::socket_type(stdin).ok()? == SocketType::STREAM
+    let is_link = sockopt::socket_type(stdin).ok()? == SocketType::STREAM
         && !sockopt::socket_acceptconn(stdin).ok()?;
     let peer = is_link.then(|| tractor_ipc::peer_of(stdin))??;
     u32::try_from(peer.pid).ok()

@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Error, Result, ensure};
 use futures::future::{join, try_join_all};
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
-use tractor::{Nursery, open_nursery};
+use tractor::open_nursery;
 
-use super::orphans::descriptor;
+use super::orphans::{descriptor, exited};
 use super::{grove, seconds_since, times};
 use crate::bench::median;
 
@@ -35,7 +34,7 @@ async fn kill_a_middle() -> Result<f64> {
             let process = descriptor(middle.pid().cast_signed())?;
             let started = Instant::now();
             pidfd_send_signal(&process, Signal::KILL)?;
-            // A zombie counts as gone. The runtime's own threads deal with the death meanwhile.
+            // The runtime's own threads deal with the death meanwhile.
             exited(&below)?;
             passed = Some(seconds_since(started));
             Ok::<_, Error>(())
@@ -48,13 +47,6 @@ async fn kill_a_middle() -> Result<f64> {
     passed.with_context(|| format!("it was not killed: {ended:?}"))
 }
 
-fn exited(processes: &[OwnedFd]) -> Result<()> {
-    for process in processes {
-        poll(&mut [PollFd::new(process, PollFlags::IN)], None)?;
-    }
-    Ok(())
-}
-
 /// How long it takes until a nursery has told the deaths of all its children, which come at once.
 pub(super) async fn many_told() -> Result<f64> {
     median(times(ROUNDS_MANY, async || kill_many().await).await?).context("no round was measured")
@@ -62,36 +54,31 @@ pub(super) async fn many_told() -> Result<f64> {
 
 async fn kill_many() -> Result<f64> {
     let mut killed = None;
-    let ended: tractor::Result<()> = open_nursery(async |nursery| {
-        let children = start_many(nursery).await?;
+    let ended: Result<(), Error> = open_nursery(async |nursery| {
+        let start = |number| nursery.start_actor(format!("{number}")).into_future();
+        let children = try_join_all((0..MANY).map(start)).await?;
+        let pids = children.iter().map(|child| child.pid().cast_signed());
+        let children = pids.map(descriptor).collect::<Result<Vec<_>>>()?;
         // None is to end before it is killed, because another one was.
-        for child in &children {
-            stop(child).map_err(tractor::Error::other)?;
-        }
+        children.iter().try_for_each(stop)?;
         killed = Some(Instant::now());
         for child in &children {
-            pidfd_send_signal(child, Signal::KILL).map_err(tractor::Error::other)?;
+            pidfd_send_signal(child, Signal::KILL)?;
         }
         std::future::pending().await
     })
     .await;
     let passed = seconds_since(killed.context("they were not killed")?);
     let error = ended.err().context("they died")?;
+    let error = error.downcast::<tractor::Error>()?;
     ensure!(error.group().len() == MANY, "not all were told: {error}");
     Ok(passed)
 }
 
-async fn start_many(nursery: &Nursery) -> tractor::Result<Vec<OwnedFd>> {
-    let start = |number| nursery.start_actor(format!("{number}")).into_future();
-    let children = try_join_all((0..MANY).map(start)).await?;
-    let pids = children.iter().map(|child| child.pid().cast_signed());
-    let children: Result<_> = pids.map(descriptor).collect();
-    children.map_err(|error| tractor::Error::other(std::io::Error::other(error)))
-}
-
 /// Stops a process, and waits until it stands still.
-fn stop(process: &OwnedFd) -> rustix::io::Result<()> {
+fn stop(process: &OwnedFd) -> Result<()> {
     pidfd_send_signal(process, Signal::STOP)?;
     let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
-    waitid(WaitId::PidFd(process.as_fd()), stopped).map(drop)
+    waitid(WaitId::PidFd(process.as_fd()), stopped)?;
+    Ok(())
 }

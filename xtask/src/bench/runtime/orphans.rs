@@ -42,10 +42,7 @@ fn kill_a_root() -> Result<f64> {
     let root_fd = descriptor(root.id().cast_signed())?;
     let started = Instant::now();
     pidfd_send_signal(&root_fd, Signal::KILL)?;
-    for actor in &actors {
-        // A zombie counts as gone.
-        poll(&mut [PollFd::new(actor, PollFlags::IN)], None)?;
-    }
+    exited(&actors)?;
     let passed = seconds_since(started);
     root.wait()?;
     for actor in &actors {
@@ -57,6 +54,14 @@ fn kill_a_root() -> Result<f64> {
         }
     }
     Ok(passed)
+}
+
+/// Waits until all have exited: a zombie counts as gone.
+pub(super) fn exited(processes: &[OwnedFd]) -> Result<()> {
+    for process in processes {
+        poll(&mut [PollFd::new(process, PollFlags::IN)], None)?;
+    }
+    Ok(())
 }
 
 pub(super) fn descriptor(pid: i32) -> Result<OwnedFd> {
