@@ -163,7 +163,8 @@ impl Tree {
         }
     }
 
-    fn gone(&self, aid: &ActorId) {
+    /// One is gone, as its parent has said, or as was seen before it could.
+    fn gone(&self, aid: &ActorId, is_told: bool) {
         if let Some(registrar) = &self.registrar {
             registrar.gone(aid);
             // Mostly its parent has done it; that of an orphan could not.
@@ -174,7 +175,11 @@ impl Tree {
         }
         debugger::actor_gone(aid);
         let mut state = self.lock();
-        state.below.gone(aid);
+        if is_told {
+            state.below.gone(aid);
+        } else {
+            state.below.seen_gone(aid);
+        }
         let watched = state.watched.remove(aid);
         for (who, _) in &mut state.waiting {
             who.retain(|other| other != aid);

@@ -1,7 +1,6 @@
 //! What the root does for processes whose parents may die: it watches each of them by descriptor,
 //! kills those that outlive their parent, and reaps those that it inherits.
 
-use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -34,17 +33,20 @@ impl Tree {
     }
 
     /// This one is gone. In the root it looks after everybody whose parent it may have been.
-    pub(super) fn bury(self: &Arc<Self>, gone: Option<ActorId>) {
-        let mut gone: BTreeSet<_> = gone.into_iter().chain(self.reaped_orphans()).collect();
+    pub(super) fn bury(self: &Arc<Self>, mut told: Option<ActorId>) {
+        let mut seen = self.reaped_orphans();
         // Who comes with these is known before they are gone: then nobody may be left.
         self.adopt_orphans();
-        while !gone.is_empty() {
-            std::mem::take(&mut gone)
-                .iter()
-                .for_each(|aid| self.gone(aid));
+        while told.is_some() || !seen.is_empty() {
+            for aid in std::mem::take(&mut seen) {
+                self.gone(&aid, false);
+            }
+            if let Some(aid) = told.take() {
+                self.gone(&aid, true);
+            }
             // Who was asked before its parent was reaped was not ours yet.
-            gone.extend(self.reaped_orphans());
-            if !gone.is_empty() {
+            seen = self.reaped_orphans();
+            if !seen.is_empty() {
                 self.adopt_orphans();
             }
         }
@@ -114,7 +116,9 @@ impl Tree {
         match watched {
             Ok(()) => {}
             // Its parent has reaped it already, and says so next, unless it dies before.
-            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => self.gone(&aid),
+            Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => {
+                self.gone(&aid, false);
+            }
             Err(error) => {
                 log::warn!("watch the process of {aid}: {error}; trying again soon");
                 let tree = self.clone();
