@@ -267,7 +267,8 @@ impl Error {
     /// otherwise, or when the runtime had signalled it already, on behalf of its parent or of
     /// somebody above; and where nobody counts: in the topmost group, or without a controller of
     /// memory. With groups of the first version also of an actor that was moved to another group
-    /// after its start, which is not asked.
+    /// after its start, which is not asked. Of several that are killed at once, one that takes more
+    /// than two seconds longer to die may be told as `None`.
     ///
     /// # Examples
     ///

@@ -107,20 +107,19 @@ fn tell(verdict: &Verdict, tasks: &[Arc<RpcTask>]) {
         Verdict::GoesOn(after) => {
             log::warn!("the threads of actor '{name}' are free again, after {after:.1?}");
         }
+        Verdict::Kept(calls) => {
+            let (longest, described) = (longest(calls), described(calls, tasks));
+            log::warn!("a call has kept a thread of actor '{name}' for {longest:.1?}: {described}");
+        }
         Verdict::Stalled(calls) => {
-            let longest = calls.first().map_or(Duration::ZERO, |(_, age)| *age);
-            let described = described(calls, tasks);
-            if calls.iter().any(|(seen, _)| seen.doing == Doing::Waits) {
-                log::warn!(
-                    "the executor of actor '{name}' has stalled for {longest:.1?}: {described}"
-                );
-            } else {
-                log::warn!(
-                    "a call has kept a thread of actor '{name}' for {longest:.1?}: {described}"
-                );
-            }
+            let (longest, described) = (longest(calls), described(calls, tasks));
+            log::warn!("the executor of actor '{name}' has stalled for {longest:.1?}: {described}");
         }
     }
+}
+
+fn longest(calls: &[(Seen, Duration)]) -> Duration {
+    calls.first().map_or(Duration::ZERO, |(_, age)| *age)
 }
 
 /// Who runs, and who waits for that.

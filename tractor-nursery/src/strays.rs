@@ -115,7 +115,7 @@ impl Strays {
             log::debug!("watch the orphan {pid}: {error}; trying again soon");
             let all = self.clone();
             later(owner, AGAIN, move |owner| {
-                all.lock().watched.remove(&pid);
+                all.lock().undo_insert(pid);
                 owner.adopt_strays();
             });
         }
@@ -170,6 +170,12 @@ impl State {
         let is_new = self.watched.insert(pid, is_actor).is_none();
         self.actors += usize::from(is_new && is_actor);
         is_new
+    }
+
+    /// It could not be watched, and comes again if it is still there.
+    fn undo_insert(&mut self, pid: u32) {
+        let is_actor = self.watched.remove(&pid).unwrap_or_default();
+        self.actors -= usize::from(is_actor);
     }
 
     fn has_no_actor(&self) -> bool {

@@ -36,7 +36,10 @@ pub(crate) enum Doing {
 /// What there is to tell after a look.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// A stall has begun: the calls that are part of it, the longest first, each with its time.
+    /// A call has kept its thread for too long: what all calls do, the longest first, each with its
+    /// time.
+    Kept(Vec<(Seen, Duration)>),
+    /// The same while another waits behind it and none goes on, or one has waited for too long.
     Stalled(Vec<(Seen, Duration)>),
     /// It is over, after this time.
     GoesOn(Duration),
@@ -79,7 +82,12 @@ impl Judge {
             None => {
                 let since = self.stalled_since(now)?;
                 self.told = Some(since);
-                Some(Verdict::Stalled(self.ages(now)))
+                let begun = if self.holds_up(now) {
+                    Verdict::Stalled
+                } else {
+                    Verdict::Kept
+                };
+                Some(begun(self.ages(now)))
             }
             // Who still waits for as long belongs to the same stall.
             Some(_) if self.oldest(|_| true, now).is_some() => None,
@@ -90,7 +98,8 @@ impl Judge {
         }
     }
 
-    /// Whether one of those that were known then has been polled since, or is not at work any more.
+    /// Whether one of those that were known then has been polled since, or is not at work any more:
+    /// a call that is given up before it was polled at all is taken for one that has ended.
     fn has_moved(&self, before: &BTreeMap<u64, (Seen, Duration)>) -> bool {
         before.iter().any(|(number, (seen, _))| {
             let now = self.known.get(number);
@@ -103,6 +112,13 @@ impl Judge {
     fn stalled_since(&self, now: Duration) -> Option<Duration> {
         let is_still = now.saturating_sub(self.moved) >= STALLED_AFTER;
         self.oldest(|doing| doing == Doing::Runs || is_still, now)
+    }
+
+    /// Whether one waits, and no call has gone on, since an earlier look. One that was just woken
+    /// waits as well, mostly for no more than a thread to come.
+    fn holds_up(&self, now: Duration) -> bool {
+        let mut known = self.known.values();
+        self.moved < now && known.any(|(seen, since)| seen.doing == Doing::Waits && *since < now)
     }
 
     /// The longest that one of these does the same, if that is too long.
@@ -210,6 +226,22 @@ mod tests {
         }
         let told = Verdict::Stalled(vec![(QUEUED, s(5))]);
         assert_eq!(judge.look(s(6), &[QUEUED]), Some(told));
+    }
+
+    #[test]
+    fn a_thread_that_is_kept_while_others_go_on_is_no_stall_of_all() {
+        let mut judge = Judge::new();
+        judge.look(s(0), &[BLOCKS]);
+        let woken = Verdict::Kept(vec![(BLOCKS, s(5)), (QUEUED, s(0))]);
+        assert_eq!(judge.look(s(5), &[BLOCKS, QUEUED]), Some(woken));
+
+        let mut judge = Judge::new();
+        let other = |polls| seen(3, polls, Doing::Waits);
+        judge.look(s(0), &[BLOCKS, QUEUED, other(0)]);
+        judge.look(s(3), &[BLOCKS, QUEUED, other(0)]);
+        let behind = vec![(BLOCKS, s(5)), (QUEUED, s(5)), (other(1), s(0))];
+        let told = judge.look(s(5), &[BLOCKS, QUEUED, other(1)]);
+        assert_eq!(told, Some(Verdict::Kept(behind)));
     }
 
     #[test]
