@@ -74,6 +74,60 @@ async fn cancelling_a_scope_cancels_the_nurseries_in_it() {
     assert_eq!((by.by, by.reason), (None, CancelReason::ScopeCancelled));
 }
 
+/// A nursery whose block returns before its one-shot does, which is never.
+async fn leave_work() -> tractor::Result<String> {
+    open_nursery(async |nursery| {
+        nursery.run_in_actor("worker", hold("work")).await?;
+        note("block ended");
+        tractor::Ok("all is done".to_owned())
+    })
+    .await
+}
+
+#[tractor::rpc]
+async fn leave_work_behind() -> tractor::Result<String> {
+    leave_work().await
+}
+
+#[tractor::test]
+async fn a_nursery_that_is_cut_off_behind_its_block_gives_no_value() -> tractor::Result<()> {
+    let one_shots = timeout(Duration::from_millis(300), leave_work());
+    assert_eq!(reason(one_shots.await), CancelReason::Deadline);
+    let daemons = open_nursery(async |nursery| nursery.start_actor("daemon").await.map(drop));
+    let daemons = timeout(Duration::from_millis(300), daemons);
+    assert_eq!(reason(daemons.await), CancelReason::Deadline);
+
+    open_nursery(async |nursery| {
+        let middle = nursery.start_actor("middle").await?;
+        let cancel = async {
+            middle.run(wait_for("block ended")).await?;
+            middle.cancel_actor().await
+        };
+        let (ended, told) = join(middle.run(leave_work_behind()), cancel).await;
+        told?;
+        let error = ended.expect_err("its work was cut off");
+        assert!(error.is_cancelled(), "{error}");
+        tractor::Ok(())
+    })
+    .await
+}
+
+#[tractor::test]
+async fn a_nursery_that_ends_its_children_itself_gives_its_value() -> tractor::Result<()> {
+    let scope = CancelScope::new();
+    let nursery = open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        worker.run(who()).await?;
+        nursery.cancel();
+        // It is not the scope any more that ends it.
+        scope.cancel();
+        tractor::Ok("all is done")
+    });
+    let ended = scope.run(nursery).await;
+    assert_eq!(ended.expect("the scope waits for it")?, "all is done");
+    Ok(())
+}
+
 #[tractor::test]
 async fn a_shield_lets_a_call_come_to_its_end() -> tractor::Result<()> {
     open_nursery(async |nursery| {

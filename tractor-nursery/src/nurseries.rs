@@ -117,9 +117,8 @@ impl Owner for Nurseries {
     fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
         debugger::closing();
         for inner in all() {
-            inner.cancel(cancellation, remaining);
             // Also where the block runs outside of the actor's own scope, in a task or a thread.
-            inner.cancel_block(cancellation);
+            inner.cancel_from_around(cancellation, remaining);
         }
     }
 

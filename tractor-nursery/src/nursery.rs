@@ -72,8 +72,10 @@ pub enum OnExit {
 ///
 /// # Errors
 ///
-/// What the block returns; the children's failures; [`Ending::Cancelled`] if a scope around it
-/// was cancelled; [`Ending::Refused`] outside of an actor.
+/// What the block returns; the children's failures; [`Ending::Cancelled`] if a scope around it, or
+/// the actor, was cancelled while the block or a child was at work, also where the block had
+/// returned a value: it is not given for work that was cut off. [`Ending::Refused`] outside of an
+/// actor.
 pub async fn open_nursery<T, E, F>(body: F) -> Result<T, E>
 where
     F: AsyncFnOnce(&Nursery) -> Result<T, E>,
@@ -220,6 +222,8 @@ struct State {
     one_shots: usize,
     failures: Vec<Error>,
     cancelled: Option<(Cancellation, Duration)>,
+    /// The same, if that came from around the nursery and met children.
+    interrupted: Option<Cancellation>,
     /// Whether the nursery has returned, or its future was dropped.
     closed: bool,
     wakers: Vec<Waker>,
@@ -277,8 +281,22 @@ impl Inner {
 
     /// Cancels all children.
     pub(crate) fn cancel(&self, cancellation: &Cancellation, remaining: Duration) {
+        self.cancel_children(cancellation, remaining, false);
+    }
+
+    /// What is around the nursery is cancelled: cancels its block and all children.
+    pub(crate) fn cancel_from_around(&self, cancellation: &Cancellation, remaining: Duration) {
+        self.cancel_children(cancellation, remaining, true);
+        self.block
+            .cancel_with(cancellation.reason, cancellation.by.clone());
+    }
+
+    fn cancel_children(&self, cancellation: &Cancellation, remaining: Duration, is_outer: bool) {
         let children: Vec<_> = {
             let mut state = self.lock();
+            if is_outer && state.cancelled.is_none() && !state.is_empty() {
+                state.interrupted = Some(cancellation.clone());
+            }
             let (_, before) = state
                 .cancelled
                 .get_or_insert_with(|| (cancellation.clone(), remaining));
@@ -288,12 +306,6 @@ impl Inner {
         for child in children {
             child.cancel(cancellation, remaining);
         }
-    }
-
-    /// Cancels the block.
-    pub(crate) fn cancel_block(&self, cancellation: &Cancellation) {
-        self.block
-            .cancel_with(cancellation.reason, cancellation.by.clone());
     }
 
     /// Kills all children.
@@ -332,10 +344,7 @@ impl Inner {
                 by: None,
                 reason: CancelReason::ScopeCancelled,
             });
-            inner.cancel(&cancellation, Duration::MAX);
-            inner
-                .block
-                .cancel_with(cancellation.reason, cancellation.by);
+            inner.cancel_from_around(&cancellation, Duration::MAX);
         }))
     }
 

@@ -77,11 +77,27 @@ impl Inner {
     where
         E: From<Error> + Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let failures = std::mem::take(&mut self.lock().failures);
+        let (failures, interrupted) = {
+            let mut state = self.lock();
+            (
+                std::mem::take(&mut state.failures),
+                state.interrupted.take(),
+            )
+        };
         let raise = |errors: Vec<Error>| Err(E::from(Error::several(&self.owner, errors)));
+        let cancelled = |Cancellation { by, reason }| {
+            raise(vec![Error::new(
+                self.owner.clone(),
+                Ending::Cancelled { by, reason },
+            )])
+        };
         match block {
-            Ok(result) if failures.is_empty() => result,
+            Ok(Ok(value)) if failures.is_empty() => match interrupted {
+                None => Ok(value),
+                Some(cancellation) => cancelled(cancellation),
+            },
             Ok(Ok(_)) => raise(failures),
+            Ok(Err(error)) if failures.is_empty() => Err(error),
             Ok(Err(error)) => {
                 let first = Error::of_block(&self.owner, "the nursery's block", error.into());
                 // That it has heard how the children were cancelled for a failure adds nothing.
@@ -89,13 +105,7 @@ impl Inner {
                 raise(first.into_iter().chain(failures).collect())
             }
             Err(_) if !failures.is_empty() => raise(failures),
-            Err(cancelled) => {
-                let Cancellation { by, reason } = cancelled.into_cancellation();
-                raise(vec![Error::new(
-                    self.owner.clone(),
-                    Ending::Cancelled { by, reason },
-                )])
-            }
+            Err(block) => cancelled(block.into_cancellation()),
         }
     }
 }
