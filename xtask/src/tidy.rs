@@ -3,6 +3,7 @@
 //! Each rule is a function from the files to findings, with its own tests; this file only runs
 //! them all. The same run is a test of this crate, so `cargo test` finds what tidy would.
 
+mod dependencies;
 mod documents;
 mod files;
 mod habits;
@@ -36,9 +37,10 @@ pub(crate) enum Severity {
 
 type Rule = fn(&Workspace, &mut Vec<Finding>);
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     files::header,
     files::budget,
+    dependencies::used,
     layers::direction,
     layers::doors,
     layers::pure_files,
