@@ -61,7 +61,7 @@ async fn values_that_are_nested_too_deeply_are_refused_in_both_directions() -> t
         assert_eq!(worker.run(levels(Nest::of(9))).await?, 9);
         let refused = worker.run(levels(Nest::of(100))).await.unwrap_err();
         assert!(
-            matches!(refused.ending(), Ending::Refused(Refusal::BadArguments(_))),
+            matches!(refused.ending(), Ending::Refused(Refusal::ArgumentsTooDeep)),
             "{refused}"
         );
         let refused = worker.run(nest(100)).await.unwrap_err();
@@ -81,11 +81,17 @@ async fn values_that_refuse_to_be_serialized_are_refused_where_they_are() -> tra
     open_nursery(async |nursery| {
         let worker = nursery.start_actor("worker").await?;
         let refused = worker.run(take_stubborn(Stubborn)).await.unwrap_err();
-        assert!(
-            matches!(refused.ending(), Ending::Refused(Refusal::BadArguments(why)) if why.contains("want")),
-            "{refused}"
-        );
+        let Ending::Refused(Refusal::ArgumentsNotSent { callee, reason }) = refused.ending() else {
+            panic!("{refused}");
+        };
+        assert_eq!(callee.as_ref(), Some(worker.aid()));
+        assert!(reason.contains("want"), "{reason}");
         assert_eq!(refused.origin().name(), "root");
+        let text = refused.to_string();
+        assert!(
+            text.contains(" could not send 'worker' the arguments of promises::refusals::take_stubborn: "),
+            "{text}"
+        );
         let refused = worker.run(give_stubborn()).await.unwrap_err();
         assert!(
             matches!(refused.ending(), Ending::Refused(Refusal::BadResult(why)) if why.contains("want")),

@@ -227,10 +227,10 @@ async fn what_cannot_travel_is_refused_by_name() -> tractor::Result<()> {
     async fn swallow(_numbers: Vec<SendStream<u64>>) {}
     #[track_caller]
     fn check(error: &Error, words: &str) {
-        let Ending::Refused(Refusal::BadArguments(why)) = error.ending() else {
+        let Ending::Refused(Refusal::ArgumentsNotSent { reason, .. }) = error.ending() else {
             panic!("{error}");
         };
-        assert!(why.contains(words), "{why}");
+        assert!(reason.contains(words), "{reason}");
     }
     two(async |a, b| {
         let (mut sender, mut reader) = fresh_stream();

@@ -1,8 +1,11 @@
 //! [`Ending`]: every way in which a call, a task or an actor ends other than by returning.
 
 use std::error::Error as StdError;
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
+use tractor_ipc::codec::DecodeError;
+use tractor_ipc::limits::DECODE_DEPTH_MAX;
 use tractor_ipc::{ActorId, BuildId};
 
 use crate::error::Error;
@@ -85,9 +88,22 @@ pub enum Refusal {
         /// The actor's.
         theirs: String,
     },
-    /// The arguments could not be encoded or decoded.
+    /// The arguments cannot be decoded.
     #[error("the arguments do not fit: {0}")]
     BadArguments(String),
+    /// The arguments are nested more deeply than
+    /// [`DECODE_DEPTH_MAX`](tractor_ipc::limits::DECODE_DEPTH_MAX) levels.
+    #[error("the arguments are nested more deeply than {DECODE_DEPTH_MAX} levels")]
+    ArgumentsTooDeep,
+    /// The arguments refuse to be encoded, or are longer than a frame. It is the caller who says so:
+    /// nothing was sent.
+    #[error("the arguments cannot be sent: {reason}")]
+    ArgumentsNotSent {
+        /// Whose function it is; `None` of one that has not said yet who it is.
+        callee: Option<ActorId>,
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The result could not be encoded or decoded.
     #[error("the result does not fit: {0}")]
     BadResult(String),
@@ -129,6 +145,25 @@ pub enum Refusal {
         /// The actor's.
         theirs: BuildId,
     },
+}
+
+impl Refusal {
+    /// Arguments were received and could not be decoded.
+    pub(crate) fn of_arguments(error: &DecodeError) -> Self {
+        match error {
+            DecodeError::TooDeep => Self::ArgumentsTooDeep,
+            error => Self::BadArguments(error.to_string()),
+        }
+    }
+
+    /// `callee` was to be sent arguments.
+    #[doc(hidden)]
+    pub fn not_sent(callee: Option<&ActorId>, reason: &dyn Display) -> Self {
+        Self::ArgumentsNotSent {
+            callee: callee.cloned(),
+            reason: reason.to_string(),
+        }
+    }
 }
 
 /// How a context, or a stream of it, was used that is not made for it.

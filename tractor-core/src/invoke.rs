@@ -376,7 +376,7 @@ impl RpcTask {
             }
             match body {
                 Err(error) => {
-                    let refusal = Refusal::BadArguments(error.to_string());
+                    let refusal = Refusal::of_arguments(&error);
                     return Poll::Ready(Err(Ending::Refused(refusal)));
                 }
                 Ok(Body::Async(future)) => *held = Held::Future(future),

@@ -1,6 +1,6 @@
 //! [`Run`]: a call on its way to another actor and back.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tractor_ipc::{DecodeError, EncodeError, Kind};
 
-use crate::actor;
+use crate::actor::{self, Actor};
 use crate::call::{Call, Failure};
 use crate::calls::{Reply, Slot, What};
 use crate::ending::{Ending, Misuse, Refusal};
@@ -217,7 +217,8 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
     let Some(hold) = hold else {
         let mut args = Vec::new();
         let (encoded, ends) = transit::packing(|| call.encode_args(&mut args));
-        encoded.map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
+        let own = actor::current_actor().ok().map(Actor::aid);
+        encoded.map_err(|error| refused(Refusal::not_sent(own, &error)))?;
         return Ok(State::Local(Box::pin(run_here(call.export(), args, ends))));
     };
     let slot = Slot::new(What::Export(call.export()));
@@ -258,21 +259,21 @@ pub(crate) fn send_start(
         remaining,
     }
     .write(&mut payload);
-    let bad_arguments = |reason: String| refused(Refusal::BadArguments(reason));
+    let not_sent = |reason: &dyn Display| refused(Refusal::not_sent(link.peer(), reason));
     let (encoded, ends) = transit::packing(|| encode_args(&mut payload));
-    encoded.map_err(|error| bad_arguments(error.to_string()))?;
+    encoded.map_err(|error| not_sent(&error))?;
     if let Err(error) = link.enter_call(id, slot) {
         transit::lose(ends, &error);
         return Err(error.in_call(function.path()));
     }
     if let Err(error) = transit::send_ahead(link, id, &payload, ends) {
         link.leave_call(id);
-        return Err(bad_arguments(error.to_string()));
+        return Err(not_sent(&error));
     }
     let gather = link.calls_out.load(Ordering::Relaxed) > GATHER_ABOVE;
     if let Err(error) = link.send_owned(Kind::Start, id, payload, gather) {
         link.leave_call(id);
-        return Err(bad_arguments(error.to_string()));
+        return Err(not_sent(&error));
     }
     if gather {
         gather::flush_soon(link);
@@ -337,8 +338,7 @@ async fn run_here(
         return Err(failed(Ending::Refused(Refusal::Misused(Misuse::OwnActor))));
     };
     let body = panics::catch(|| transit::receiving_here(ends, || start(&args))).map_err(failed)?;
-    let body =
-        body.map_err(|error| failed(Ending::Refused(Refusal::BadArguments(error.to_string()))))?;
+    let body = body.map_err(|error| failed(Ending::Refused(Refusal::of_arguments(&error))))?;
     let (result, ends) = match body {
         Body::Async(mut future) => {
             std::future::poll_fn(|cx| match panics::catch(|| future.as_mut().poll(cx)) {

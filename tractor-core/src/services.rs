@@ -313,7 +313,7 @@ fn send_request(link: &Arc<Link>, service: ServiceId, payload: &[u8], slot: Arc<
         slot.fill(Reply::Lost(error));
     } else if let Err(error) = link.send(Kind::Request, id, &request) {
         link.leave_call(id);
-        let refusal = Refusal::BadArguments(error.to_string());
+        let refusal = Refusal::not_sent(link.peer(), &error);
         slot.fill(Reply::Lost(actor::local_error(
             Ending::Refused(refusal),
             None,

@@ -87,7 +87,7 @@ pub async fn query_actor(name: &str) -> Result<Vec<Contact>, Error> {
 async fn ask(actor: &Actor, what: &'static str, request: &Request) -> Result<Vec<Contact>, Error> {
     let refused = |refusal| Error::new(actor.aid().clone(), Ending::Refused(refusal));
     let request = codec::encode(request)
-        .map_err(|error| refused(Refusal::BadArguments(error.to_string())))?;
+        .map_err(|error| refused(Refusal::not_sent(Some(&actor.identity().root.aid), &error)))?;
     let reply = actor.ask_root(ServiceId::REGISTRAR, what, &request).await?;
     let Found(found) =
         services::decode(&reply).map_err(|error| refused(Refusal::BadResult(error)))?;

@@ -199,9 +199,14 @@ pub(crate) async fn f01_one_shot_that_cannot_be_called_ends(seed: u64) -> tracto
             .collect();
         for start in join_all(starts).await {
             let error = start.expect_err("its argument does not encode");
-            let Ending::Refused(Refusal::BadArguments(_)) = error.ending() else {
+            let Ending::Refused(Refusal::ArgumentsNotSent { .. }) = error.ending() else {
                 panic!("{error}")
             };
+            let text = error.to_string();
+            assert!(
+                text.contains("'useless'") && text.contains("it stays here"),
+                "{text}"
+            );
         }
         tractor::Ok(())
     })

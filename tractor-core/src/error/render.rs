@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use super::{Error, Report};
-use crate::ending::{Ending, UserError};
+use crate::ending::{Ending, Refusal, UserError};
 use crate::os::signal_name;
 use crate::process::OutOfMemory;
 
@@ -88,6 +88,14 @@ fn predicate(report: &Report, ending: &Ending, f: &mut fmt::Formatter<'_>) -> fm
                 write!(f, " by {by}")?;
             }
             write!(f, ": {reason}")
+        }
+        Ending::Refused(Refusal::ArgumentsNotSent { callee, reason }) => {
+            let call = report.call.as_deref().unwrap_or("a request");
+            f.write_str(" could not send")?;
+            if let Some(callee) = callee {
+                write!(f, " {callee}")?;
+            }
+            write!(f, " the arguments of {call}: {reason}")
         }
         Ending::Refused(refusal) => {
             let call = report.call.as_deref().unwrap_or("the request");
@@ -248,7 +256,6 @@ mod tests {
     use tractor_ipc::ActorId;
 
     use super::*;
-    use crate::ending::Refusal;
     use crate::scope::CancelReason;
 
     fn error(name: &str, ending: Ending) -> Error {
@@ -322,6 +329,14 @@ mod tests {
         check(
             Ending::Refused(Refusal::Closing),
             "actor 'a' refused f: it is closing",
+        );
+        let not_sent = Refusal::ArgumentsNotSent {
+            callee: Some(ActorId::fresh("b")),
+            reason: "it stays here".into(),
+        };
+        check(
+            Ending::Refused(not_sent),
+            "actor 'a' could not send 'b' the arguments of f: it stays here",
         );
     }
 

@@ -103,7 +103,12 @@ impl Limit {
         let text = |text: &String| shortened(text, TEXT_BYTES_MAX.min(bytes / 8));
         match refusal {
             Refusal::BadArguments(reason) => Refusal::BadArguments(text(reason)),
+            Refusal::ArgumentsNotSent { callee, reason } => Refusal::ArgumentsNotSent {
+                callee: callee.clone(),
+                reason: text(reason),
+            },
             Refusal::BadResult(reason) => Refusal::BadResult(text(reason)),
+            Refusal::BadItem(reason) => Refusal::BadItem(text(reason)),
             Refusal::OtherSignature { ours, theirs } => Refusal::OtherSignature {
                 ours: text(ours),
                 theirs: text(theirs),

@@ -20,7 +20,7 @@ use crate::ending::Misuse;
 /// What may be sent is an end that was not used, by the actor that made the stream, once; not as
 /// an item of a stream, the first value of a context, or the result of a context or a one-shot
 /// actor. Everything else is refused when it is encoded
-/// ([`Refusal::BadArguments`](crate::Refusal::BadArguments) or
+/// ([`Refusal::ArgumentsNotSent`](crate::Refusal::ArgumentsNotSent) or
 /// [`Refusal::BadResult`](crate::Refusal::BadResult), in the words of [`Misuse`]). A call that is
 /// refused takes the ends with it that were encoded.
 ///
