@@ -63,6 +63,24 @@ pub enum OnExit {
 /// ([`Nursery::cancel`]), or open it with [`open_nursery_with`] and [`OnExit::CancelDaemons`]. It
 /// says in the log after 5 s for whom it waits.
 ///
+/// # The death of a child
+///
+/// A daemon fails when its process ends unasked, a one-shot also when its function fails. Then the
+/// block is cancelled before anybody is told of the calls that were lost, so the `Err` that
+/// [`Portal::run`](tractor_core::Portal::run) gives for a dead worker does not reach code in the
+/// block. To go on without a worker, give each one a nursery of its own inside and handle what that
+/// returns, as the second example does, or use [`open_worker_pool`](crate::open_worker_pool), which
+/// replaces workers that die.
+///
+/// What a function in a daemon returns as its error, and its panic, is told to the caller alone: no
+/// process ends of it.
+///
+/// # The type of the block's error
+///
+/// It is any type that an [`Error`] converts into. Where nothing says which, as when the `?` in a
+/// block meet errors of several types, end the block with `tractor::Ok(())` or `anyhow::Ok(())`.
+/// [`Error::other`] makes an [`Error`] of any other.
+///
 /// # Cancellation
 ///
 /// Inside a [`CancelScope`] it is shielded: a cancel of the scope drops the block and cancels the
@@ -76,6 +94,72 @@ pub enum OnExit {
 /// the actor, was cancelled while the block or a child was at work, also where the block had
 /// returned a value: it is not given for work that was cut off. [`Ending::Refused`] outside of an
 /// actor.
+///
+/// # Examples
+///
+/// A daemon, which serves calls until it is cancelled, and a one-shot, which runs one:
+///
+/// ```
+/// # use tractor_core as tractor;
+/// # use tractor_macros::rpc;
+/// use tractor_nursery::{Options, open_nursery, run}; // `tractor::{..}`
+///
+/// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// fn main() -> Result<(), tractor::Error> {
+///     run(Options::default(), async || {
+///         let sum = open_nursery(async |nursery| {
+///             let worker = nursery.start_actor("worker").await?;
+///             let once = nursery.run_in_actor("once", square(3)).await?;
+///             let sum = worker.run(square(2)).await? + once.result().await?;
+///             worker.cancel_actor().await?;
+///             Ok::<_, tractor::Error>(sum) // `tractor::Ok(sum)`
+///         })
+///         .await?; // both processes are reaped
+///         assert_eq!(sum, 4 + 9);
+///         Ok(())
+///     })
+/// }
+/// ```
+///
+/// A worker that may die, in a nursery of its own:
+///
+/// ```
+/// # use tractor_core as tractor;
+/// # use tractor_macros::rpc;
+/// use futures::future::join_all;
+/// use tractor_nursery::{OnExit, Options, open_nursery_with, run}; // `tractor::{..}`
+///
+/// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
+/// fn reciprocal(n: i32) -> i32 {
+///     if n == 0 {
+///         std::process::exit(3); // or something kills the process
+///     }
+///     60 / n
+/// }
+///
+/// async fn apart(n: i32) -> Result<i32, tractor::Error> {
+///     open_nursery_with(OnExit::CancelDaemons, async |nursery| {
+///         let worker = nursery.start_actor("worker").await?;
+///         worker.run(reciprocal(n)).await // nobody hears of it here that the worker died
+///     })
+///     .await
+/// }
+///
+/// fn main() -> Result<(), tractor::Error> {
+///     run(Options::default(), async || {
+///         let results = join_all([5, 0, 2].map(apart)).await;
+///         let died = results[1].as_ref().expect_err("one of them has died");
+///         assert_eq!(died.exit_code(), Some(3));
+///         let lived: Vec<i32> = results.into_iter().flatten().collect();
+///         assert_eq!(lived, [12, 30]);
+///         Ok(())
+///     })
+/// }
+/// ```
 pub async fn open_nursery<T, E, F>(body: F) -> Result<T, E>
 where
     F: AsyncFnOnce(&Nursery) -> Result<T, E>,
