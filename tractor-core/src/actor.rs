@@ -139,7 +139,7 @@ impl Actor {
     ///
     /// # Errors
     ///
-    /// [`AlreadyAnActor`]: there is one in a process, for as long as it lives.
+    /// `AlreadyAnActor`: there is one in a process, for as long as it lives.
     pub fn install(
         identity: Identity,
         exposed: Option<&[String]>,

@@ -70,6 +70,8 @@ pub struct Broadcast<T> {
 ///
 /// It ends after the last item. If something happens to the sender, it gives the error behind the
 /// items, then ends.
+///
+/// [`Stream`]: https://docs.rs/futures/latest/futures/stream/trait.Stream.html
 pub struct Subscription<T> {
     id: Id,
     hub: Arc<dyn Seats<T>>,

@@ -56,8 +56,8 @@ impl<T, E: Failure> Call<T, E> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Invalid`] if an argument refuses to be serialized, or if the call was
-    /// polled already and runs here; [`EncodeError::TooLong`] if the arguments exceed a frame.
+    /// `EncodeError::Invalid` if an argument refuses to be serialized, or if the call was polled
+    /// already and runs here; `EncodeError::TooLong` if the arguments exceed a frame (1 GiB).
     pub fn encode_args(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match &self.state {
             State::Prepared(prepared) => prepared.encode_args(out),

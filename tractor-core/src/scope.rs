@@ -292,7 +292,8 @@ pub fn current() -> Option<CancelScope> {
     current.ok().flatten()
 }
 
-/// The [deadline](CancelScope::deadline) of the [`current`] scope.
+/// The [deadline](CancelScope::deadline) of the innermost scope that is being polled on this
+/// thread; `None` if it has none, and outside of all scopes.
 pub fn current_deadline() -> Option<Instant> {
     current()?.deadline()
 }
@@ -348,7 +349,7 @@ pub fn move_on_after<F: Future>(
 ///
 /// # Errors
 ///
-/// [`Cancelled`] if `future` itself cancelled the scope that it finds as [`current`].
+/// [`Cancelled`] if `future` itself cancelled the scope that it runs in, which is the shield.
 ///
 /// # Examples
 ///

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 /// A value that can be sent to another actor: serde on both ends, owned, and [`Send`].
 ///
 /// Every type that is all of this is `Travel`; nobody implements it by hand. The arguments of a
-/// [`rpc`](https://docs.rs/tractor-macros) function and what it returns are checked for it.
+/// function of `#[tractor::rpc]` and what it returns are checked for it.
 ///
 /// # Examples
 ///

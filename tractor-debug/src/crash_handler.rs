@@ -49,8 +49,8 @@ where
 /// instead.
 ///
 /// The line editor is this program once more, up to here: so `main` should come to its first
-/// handler, or to [`be_editor_if_asked`], before it does anything else, and with the same
-/// arguments.
+/// handler, or to `tractor_debug::be_editor_if_asked`, before it does anything else, and with the
+/// same arguments.
 ///
 /// # Examples
 ///

@@ -61,8 +61,8 @@ impl ActorId {
     ///
     /// # Errors
     ///
-    /// [`NameError`] if it is empty, longer than [`NAME_BYTES_MAX`], or holds a control
-    /// character, which would garble terminals and logs. The caller chooses another.
+    /// `NameError` if it is empty, longer than 128 bytes, or holds a control character, which would
+    /// garble terminals and logs. The caller chooses another.
     pub fn check_name(name: &str) -> Result<(), NameError> {
         if name.is_empty() {
             Err(NameError::Empty)

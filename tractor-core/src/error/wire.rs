@@ -20,7 +20,7 @@ impl Error {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`], always the fault of who encoded: other software, or malice.
+    /// `tractor_ipc::DecodeError`, always the fault of who encoded: other software, or malice.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         codec::decode(bytes)
     }

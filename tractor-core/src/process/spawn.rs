@@ -66,8 +66,8 @@ pub enum StdioSpec {
     Inherit,
     /// `/dev/null`: what is written is lost, and what is read is at its end.
     Null,
-    /// A pipe to write to, whose other end comes with [`Spawned`]. The start of an actor refuses
-    /// it.
+    /// A pipe to write to, whose other end `tractor_core::process::spawn` gives. The start of an
+    /// actor refuses it.
     Pipe,
     /// This descriptor. Our copy of it is closed when the process has been started, or could not
     /// be.

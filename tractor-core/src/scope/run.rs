@@ -9,9 +9,9 @@ use pin_project_lite::pin_project;
 
 use super::{CancelScope, Cancellation, Cancelled, caught, current, perform};
 
-/// Lets others run once, and tells whether the [`current`] scope is cancelled. It yields exactly
-/// once unless the scope is cancelled already; a long computation that calls it every few
-/// milliseconds can be cancelled there.
+/// Lets others run once, and tells whether the scope that it is awaited in, the innermost one, is
+/// cancelled. It yields exactly once unless the scope is cancelled already; a long computation that
+/// calls it every few milliseconds can be cancelled there.
 ///
 /// Outside of every scope it only yields.
 ///

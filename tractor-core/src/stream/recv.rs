@@ -33,6 +33,8 @@ use crate::travel::Travel;
 ///
 /// One of a [`fresh_stream`](crate::fresh_stream) that was not used may also be an argument or a
 /// result of a call.
+///
+/// [`Stream`]: https://docs.rs/futures/latest/futures/stream/trait.Stream.html
 pub struct RecvStream<T> {
     way: Way,
     chunk: Option<Chunk>,

@@ -46,6 +46,8 @@ const QUIET: Duration = Duration::from_micros(50);
 ///
 /// One of a [`fresh_stream`](crate::fresh_stream) that was not used may also be an argument or a
 /// result of a call.
+///
+/// [`Sink`]: https://docs.rs/futures/latest/futures/sink/trait.Sink.html
 pub struct SendStream<T> {
     way: Way,
     /// On its way to where the reader is.

@@ -27,6 +27,8 @@ use super::window::{ItemId, Progress, Window};
 /// new calls are made only when it is. A deadline of the scope in which it is polled holds for the
 /// calls that are made in that poll, as for any call.
 ///
+/// [`Stream`]: https://docs.rs/futures/latest/futures/stream/trait.Stream.html
+///
 /// # Cancellation
 ///
 /// Dropping it cancels the calls in flight. A worker has room again when the function that was
