@@ -40,7 +40,7 @@ const GATHER_ABOVE: usize = 2;
 ///
 /// Cancel-relays: dropping it after its first poll asks the callee to cancel the function, which
 /// is dropped there at its next wait; nobody is kept waiting for that. A deadline of the scope
-/// that it is polled in travels with it.
+/// that it is first polled in travels with it: the function is cancelled at it.
 ///
 /// # Errors
 ///

@@ -300,6 +300,11 @@ pub fn current_deadline() -> Option<Instant> {
 
 /// Runs `future` in a scope that is cancelled when `after` has passed since this call.
 ///
+/// The deadline travels with the requests that are made inside: functions that are called, contexts
+/// and streams that are opened and one-shots that are started there are cancelled at it in their
+/// actors, too. That is so also if `future` is over before: a stream that is opened inside and read
+/// outside ends with an error at the deadline. Open it outside, or read it inside.
+///
 /// # Cancellation
 ///
 /// Drops `future` with it.
@@ -328,6 +333,9 @@ pub fn timeout<F: Future>(
 }
 
 /// Runs `future` until `after` has passed since this call, and goes on without its value then.
+///
+/// As with [`timeout`], what is opened or started inside in other actors is cancelled at that
+/// deadline, also if `future` is over before: open a stream outside, or read it inside.
 ///
 /// # Cancellation
 ///

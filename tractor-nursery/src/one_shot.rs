@@ -32,6 +32,10 @@ use crate::start::{self, ChildOptions, child_options};
 ///
 /// Dropping it while it starts kills the process and reaps it.
 ///
+/// A deadline of the scope travels with the call. So if this is awaited inside of
+/// [`timeout`](tractor_core::scope::timeout), the function is cancelled at that deadline also
+/// when the result is waited for outside. [`deadline`](Self::deadline) is for the process.
+///
 /// # Errors
 ///
 /// As [`StartActor`](crate::StartActor).

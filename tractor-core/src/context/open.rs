@@ -47,8 +47,8 @@ impl Portal {
     ///
     /// Inside a [`CancelScope`] it is shielded: a cancel of the scope drops `body`, cancels the
     /// function and waits for its end, for [`CANCEL_WITHIN`](crate::portal::CANCEL_WITHIN) at most.
-    /// A deadline of the scope travels with the request. Dropping the future itself cancels the
-    /// function, too, and waits for nothing.
+    /// A deadline of the scope travels with the request: the function is cancelled at it.
+    /// Dropping the future itself cancels the function, too, and waits for nothing.
     ///
     /// # Errors
     ///
@@ -83,8 +83,13 @@ impl Portal {
     ///
     /// # Cancellation
     ///
-    /// Cancel-relays: dropping the future cancels the function. A deadline of the scope travels
-    /// with the request.
+    /// Cancel-relays: dropping the future cancels the function.
+    ///
+    /// A deadline of the scope travels with the request. So if this is awaited inside of
+    /// [`timeout`](crate::scope::timeout) or [`move_on_after`](crate::scope::move_on_after), the
+    /// function is cancelled at that deadline also when their block is left earlier and the stream
+    /// is read outside: the stream then ends with an error, [`Ending::Cancelled`]. Open it outside,
+    /// or read it inside.
     ///
     /// # Errors
     ///
