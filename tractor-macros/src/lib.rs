@@ -62,6 +62,23 @@ use proc_macro::TokenStream;
 ///
 /// A return type is taken for a `Result` if its name ends in `Result`, as `io::Result<T>` does.
 ///
+/// # What can travel
+///
+/// Arguments, results, errors and the items of streams travel in a format that does not describe
+/// itself (bincode): fields have no names there, and values no types. So not everything that is
+/// serde can be decoded. What cannot is refused at run time, when it is called or returns:
+///
+/// - types with `#[serde(tag = "..")]`, `#[serde(untagged)]` or `#[serde(flatten)]`, and
+///   `serde_json::Value`, anywhere inside. An enum without these is fine; of JSON send the text.
+/// - a field that `#[serde(skip_serializing_if = "..")]` leaves out. `#[serde(skip)]` is fine.
+///
+/// An error of such a type is told as text only, without its value: `Error::downcast_ref` gives
+/// `None` for it.
+///
+/// Bytes in bulk are `tractor::Bytes`, which is not copied, or a field with
+/// `#[serde(with = "serde_bytes")]`, of the crate `serde_bytes`. In a plain `Vec<u8>` they are
+/// written and read one by one.
+///
 /// # Limits
 ///
 /// A function has at most 16 arguments. Arguments, and a result, are at most 1 GiB as they are
