@@ -70,7 +70,8 @@ use proc_macro::TokenStream;
 ///
 /// - types with `#[serde(tag = "..")]`, `#[serde(untagged)]` or `#[serde(flatten)]`, and
 ///   `serde_json::Value`, anywhere inside. An enum without these is fine; of JSON send the text.
-/// - a field that `#[serde(skip_serializing_if = "..")]` leaves out. `#[serde(skip)]` is fine.
+/// - a field that `#[serde(skip_serializing_if = "..")]` leaves out: it is refused when it is
+///   encoded, by the field's name. `#[serde(skip)]` is fine.
 ///
 /// An error of such a type is told as text only, without its value: `Error::downcast_ref` gives
 /// `None` for it.
