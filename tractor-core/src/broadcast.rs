@@ -50,7 +50,7 @@ pub enum Lag {
 ///
 /// ```
 /// use futures::{StreamExt, stream};
-/// use tractor_core::{Broadcast, Lag};
+/// use tractor_core::{Broadcast, Lag}; // `tractor::{..}`
 ///
 /// # futures::executor::block_on(async {
 /// let numbers = Broadcast::new(stream::iter((1..=3).map(Ok)), 16);

@@ -41,7 +41,7 @@ use crate::travel::Travel;
 ///
 /// ```
 /// # use tractor_macros::context;
-/// use tractor_core::{Context, Error};
+/// use tractor_core::{Context, Error}; // `tractor::{..}`
 ///
 /// #[context(crate = tractor_core)] // `#[tractor::context]` outside of the runtime's own crates
 /// async fn doubled(ctx: Context<(), u32, u32>) -> Result<u32, Error> {

@@ -41,8 +41,8 @@ use crate::scope::{Cancellation, Cancelled};
 /// # Examples
 ///
 /// ```
-/// use tractor_core::{Ending, Error};
-/// use tractor_ipc::ActorId;
+/// use tractor_core::{Ending, Error}; // `tractor::{..}`
+/// use tractor_ipc::ActorId; // `tractor::ActorId`
 ///
 /// let worker = ActorId::fresh("worker");
 /// let killed = Ending::Signaled { signal: 9, core_dumped: false };

@@ -109,8 +109,8 @@ impl Access {
 ///
 /// ```
 /// use futures::executor::block_on;
-/// use tractor_core::resource::{Access, Offer, maybe_open_context};
-/// use tractor_core::Error;
+/// use tractor_core::resource::{Access, Offer, maybe_open_context}; // `tractor::{..}`
+/// use tractor_core::Error; // `tractor::Error`
 ///
 /// struct Connection(String);
 ///

@@ -30,7 +30,7 @@ pub const LOG_LEVEL: &str = "tractor.log_level";
 /// # Examples
 ///
 /// ```
-/// use tractor_core::runtime_vars::RuntimeVars;
+/// use tractor_core::runtime_vars::RuntimeVars; // `tractor::RuntimeVars`
 ///
 /// let mut vars = RuntimeVars::new();
 /// vars.insert("retries", &3_u32)?;

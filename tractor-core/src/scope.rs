@@ -58,7 +58,7 @@ use tree::{Effects, Waiter};
 /// ```
 /// use futures::executor::block_on;
 /// use futures::future::pending;
-/// use tractor_core::scope::{CancelReason, CancelScope};
+/// use tractor_core::scope::{CancelReason, CancelScope}; // `tractor::{..}`
 ///
 /// let scope = CancelScope::new();
 /// assert_eq!(block_on(scope.run(async { 7 })), Ok(7));
@@ -320,7 +320,7 @@ pub fn current_deadline() -> Option<Instant> {
 /// use std::time::Duration;
 ///
 /// use futures::executor::block_on;
-/// use tractor_core::scope;
+/// use tractor_core::scope; // `tractor::timeout`
 ///
 /// let quick = scope::timeout(Duration::from_secs(9), async { 7 });
 /// assert_eq!(block_on(quick), Ok(7));
@@ -363,7 +363,7 @@ pub fn move_on_after<F: Future>(
 ///
 /// ```
 /// use futures::executor::block_on;
-/// use tractor_core::scope::{self, CancelScope};
+/// use tractor_core::scope::{self, CancelScope}; // `tractor::shield` and so on
 ///
 /// let outer = CancelScope::new();
 /// let mut flushed = false;

@@ -27,7 +27,7 @@ use crate::pause::{described, see_crash, this_actor, watch};
 /// # Examples
 ///
 /// ```
-/// use tractor_debug::open_crash_handler;
+/// use tractor_debug::open_crash_handler; // `tractor::open_crash_handler`
 ///
 /// fn main() -> Result<(), std::num::ParseIntError> {
 ///     let sum = open_crash_handler(|| Ok("3".parse::<u32>()? + "4".parse::<u32>()?))?;
@@ -55,7 +55,7 @@ where
 /// # Examples
 ///
 /// ```
-/// use tractor_debug::{Crash, CrashHandler};
+/// use tractor_debug::{Crash, CrashHandler}; // `tractor::{..}`
 ///
 /// let handler = CrashHandler::new().catch(|error: &std::fmt::Error| error.to_string() != "");
 /// let caught = handler.panics(false).contain(|| -> Result<(), _> { panic!("no prompt") });

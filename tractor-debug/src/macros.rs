@@ -21,7 +21,7 @@
 /// ```
 /// # async fn handle(order: u32) {
 /// let total = order * 3;
-/// tractor_debug::breakpoint!(order, total).await;
+/// tractor_debug::breakpoint!(order, total).await; // `tractor::breakpoint!`
 /// tractor_debug::breakpoint!(if total > 100; order, "too many").await;
 /// # }
 /// # futures::executor::block_on(handle(7)); // without debug mode nothing happens
@@ -52,7 +52,7 @@ macro_rules! breakpoint {
 /// ```
 /// fn total(order: u32) -> u32 {
 ///     let total = order * 3;
-///     tractor_debug::breakpoint_sync!(order, total);
+///     tractor_debug::breakpoint_sync!(order, total); // `tractor::breakpoint_sync!`
 ///     total
 /// }
 /// # assert_eq!(total(7), 21); // without debug mode nothing happens
@@ -83,7 +83,7 @@ macro_rules! breakpoint_sync {
 /// ```
 /// async fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
 ///     let trimmed = text.trim();
-///     tractor_debug::pm!(trimmed.parse(), text, trimmed)
+///     tractor_debug::pm!(trimmed.parse(), text, trimmed) // `tractor::pm!`
 /// }
 /// # assert_eq!(futures::executor::block_on(parse(" 7 ")), Ok(7));
 /// # assert!(futures::executor::block_on(parse("x")).is_err());

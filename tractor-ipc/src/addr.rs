@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// # Examples
 ///
 /// ```
-/// use tractor_ipc::Address;
+/// use tractor_ipc::Address; // `tractor::Address`
 ///
 /// let address: Address = "tcp:127.0.0.1:80".parse()?;
 /// assert_eq!(address, Address::Tcp(([127, 0, 0, 1], 80).into()));

@@ -17,7 +17,7 @@ use crate::limits::NAME_BYTES_MAX;
 /// # Examples
 ///
 /// ```
-/// use tractor_ipc::ActorId;
+/// use tractor_ipc::ActorId; // `tractor::ActorId`
 ///
 /// let aid = ActorId::new("worker", 0x1a2b);
 /// assert_eq!(aid.to_string(), "'worker'");

@@ -28,7 +28,7 @@ thread_local! {
 /// # Examples
 ///
 /// ```
-/// use tractor_ipc::{Bytes, codec};
+/// use tractor_ipc::{Bytes, codec}; // `tractor::Bytes`
 ///
 /// let block = Bytes::from(vec![7; 100_000]);
 /// assert_eq!(block[99_999], 7);

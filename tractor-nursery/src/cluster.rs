@@ -38,7 +38,7 @@ use crate::nursery::{OnExit, open_nursery_with};
 /// # use tractor_core as tractor;
 /// # use tractor_macros::rpc;
 /// use futures::future::try_join_all;
-/// use tractor_nursery::{Options, open_actor_cluster, run};
+/// use tractor_nursery::{Options, open_actor_cluster, run}; // `tractor::{..}`
 ///
 /// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
 /// fn square(n: usize) -> usize {

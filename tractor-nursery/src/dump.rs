@@ -34,7 +34,7 @@ use crate::tree::Tree;
 /// ```no_run
 /// # fn main() -> Result<(), tractor_core::Error> {
 /// // Somebody has waited for too long: what is going on?
-/// tractor_nursery::dump_tree()?;
+/// tractor_nursery::dump_tree()?; // `tractor::dump_tree`
 /// # Ok(())
 /// # }
 /// ```

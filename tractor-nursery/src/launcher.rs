@@ -32,7 +32,7 @@ use crate::spec::ActorSpec;
 /// A far actor and one that it starts itself; neither is ever reached by a path:
 ///
 /// ```
-/// use tractor_nursery::{Options, Transport, open_nursery, run};
+/// use tractor_nursery::{Options, Transport, open_nursery, run}; // `tractor::{..}`
 /// # use tractor_core as tractor;
 /// # use tractor_ipc::Address;
 /// # use tractor_macros::rpc;

@@ -13,7 +13,7 @@ use tractor_debug::{DebugOptions, Reentry};
 /// # Examples
 ///
 /// ```
-/// use tractor_nursery::Options;
+/// use tractor_nursery::Options; // `tractor::Options`
 ///
 /// let options = Options::default().name("root").threads(2).log_level("info");
 /// # let _ = options;
@@ -109,7 +109,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// use tractor_nursery::Options;
+    /// use tractor_nursery::Options; // `tractor::Options`
     ///
     /// let options = Options::default().debug_mode(true).debug_filter(|error| error.is_panic());
     /// # let _ = options;
@@ -128,7 +128,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// use tractor_nursery::Options;
+    /// use tractor_nursery::Options; // `tractor::Options`
     ///
     /// /// Leaves the program's own screen until it is dropped.
     /// struct LeftScreen;

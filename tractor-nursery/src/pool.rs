@@ -61,7 +61,7 @@ pub struct WorkerPool {
 /// ```
 /// # use tractor_core as tractor;
 /// # use tractor_macros::rpc;
-/// use tractor_nursery::{Options, open_worker_pool, run};
+/// use tractor_nursery::{Options, open_worker_pool, run}; // `tractor::{..}`
 ///
 /// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
 /// fn square(n: u64) -> u64 {

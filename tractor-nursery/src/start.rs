@@ -118,9 +118,9 @@ macro_rules! child_options {
         ///
         /// ```
         /// use std::io::{self, Write};
-        /// use tractor_nursery::{Options, open_nursery, run};
+        /// use tractor_core::process::StdioSpec; // `tractor::StdioSpec`
+        /// use tractor_nursery::{Options, open_nursery, run}; // `tractor::{..}`
         /// # use tractor_core as tractor;
-        /// # use tractor::process::StdioSpec; // `tractor::StdioSpec`
         /// # use tractor_macros::rpc;
         ///
         /// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates

@@ -99,7 +99,7 @@ where
     ///
     /// ```
     /// use futures::{StreamExt, stream};
-    /// use tractor_core::{Lag, Publisher};
+    /// use tractor_core::{Lag, Publisher}; // `tractor::{..}`
     ///
     /// # futures::executor::block_on(async {
     /// let publisher = Publisher::new(|_| stream::iter((1..=6).map(|n| Ok((n % 3, n)))), 16);

@@ -80,7 +80,7 @@ impl<Started, In, Out, T, E: Failure> fmt::Debug for ContextCall<Started, In, Ou
 /// # use tractor_macros::rpc;
 /// use futures::{Stream, StreamExt, stream};
 ///
-/// #[rpc(crate = tractor_core)]
+/// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
 /// fn countdown(from: u32) -> impl Stream<Item = u32> {
 ///     stream::iter((1..=from).rev())
 /// }

@@ -11,8 +11,8 @@ use tractor_ipc::ActorId;
 /// # Examples
 ///
 /// ```
-/// use tractor_core::scope::{CancelReason, Cancellation};
-/// use tractor_ipc::ActorId;
+/// use tractor_core::scope::{CancelReason, Cancellation}; // `tractor::{..}`
+/// use tractor_ipc::ActorId; // `tractor::ActorId`
 ///
 /// let by = Some(ActorId::fresh("root"));
 /// let cancellation = Cancellation { by, reason: CancelReason::Signal(2) };

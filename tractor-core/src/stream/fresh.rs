@@ -39,7 +39,7 @@ use crate::ending::Misuse;
 /// # Examples
 ///
 /// ```
-/// use tractor_core::{Error, Portal, RecvStream, SendStream, fresh_stream};
+/// use tractor_core::{Error, Portal, RecvStream, SendStream, fresh_stream}; // `tractor::{..}`
 /// # use tractor_core as tractor;
 /// # use tractor_macros::rpc;
 ///
