@@ -134,8 +134,8 @@ pub struct ActorStatistics {
 impl Actor {
     /// Makes this process an actor.
     ///
-    /// `exposed` names the functions that others may call, by path (`module::name`) or by module;
-    /// `None` exposes all.
+    /// `exposed` names the functions that others may call, by path from the crate on
+    /// (`my_app::jobs::load`), or what they stand in (`my_app::jobs`); `None` exposes all.
     ///
     /// # Errors
     ///

@@ -185,8 +185,53 @@ macro_rules! child_options {
             self
         }
 
-        /// Lets others call only these functions of the child, named by path (`module::name`)
-        /// or by module. The default is all.
+        /// Lets others call only these functions of the child. The default is all. A call of any
+        /// other is refused with [`Refusal::NotExposed`], also that of a one-shot.
+        ///
+        /// A name is a path from the crate on, as errors show it: that of a function, as
+        /// `my_app::jobs::load` or, of a method, `my_app::jobs::Counter::add`; or that of what it
+        /// stands in, for all that stands there: `my_app`, `my_app::jobs`, `my_app::jobs::Counter`.
+        /// The path without its types, `my_app::largest`, is all instances of a generic function.
+        /// The crate is that of the program or library that the function stands in, with `_` for
+        /// `-`; the module is where it is written, as [`module_path!`] gives it there, not where it
+        /// is used from. A name that nothing has exposes nothing.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # use tractor_core as tractor;
+        /// # use tractor_macros::rpc;
+        /// use tractor_core::{Ending, Refusal}; // `tractor::{..}`
+        /// use tractor_nursery::{Options, open_nursery, run}; // `tractor::{..}`
+        ///
+        /// mod jobs {
+        /// #   use tractor_macros::rpc;
+        ///     #[rpc(crate = tractor_core)]
+        ///     pub fn double(n: u64) -> u64 {
+        ///         2 * n
+        ///     }
+        /// }
+        ///
+        /// #[rpc(crate = tractor_core)] // `#[tractor::rpc]` outside of the runtime's own crates
+        /// fn secret() -> u64 {
+        ///     7
+        /// }
+        ///
+        /// fn main() -> Result<(), tractor::Error> {
+        ///     run(Options::default(), async || {
+        ///         open_nursery(async |nursery| {
+        ///             // In a program `my_app`: "my_app::jobs", or "my_app::jobs::double".
+        ///             let jobs = concat!(module_path!(), "::jobs");
+        ///             let worker = nursery.start_actor("worker").expose([jobs]).await?;
+        ///             assert_eq!(worker.run(jobs::double(4)).await?, 8);
+        ///             let refused = worker.run(secret()).await.unwrap_err();
+        ///             assert!(matches!(refused.ending(), Ending::Refused(Refusal::NotExposed)));
+        ///             worker.cancel_actor().await
+        ///         })
+        ///         .await
+        ///     })
+        /// }
+        /// ```
         pub fn expose<I: Into<String>>(mut self, names: impl IntoIterator<Item = I>) -> Self {
             self.options.exposed = Some(names.into_iter().map(Into::into).collect());
             self
