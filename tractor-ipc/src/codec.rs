@@ -3,8 +3,11 @@
 //! Decoding is safe on any bytes: a claimed length allocates no more than the input could hold,
 //! nesting is bounded, an element without bytes cannot repeat for ever, and what is left over is
 //! an error. The format does not describe itself, so `#[serde(flatten)]`, `#[serde(untagged)]`,
-//! `#[serde(tag = …)]` and `#[serde(skip_serializing_if = …)]` do not work with it.
+//! `#[serde(tag = …)]` and `#[serde(skip_serializing_if = …)]` do not work with it, and are errors.
 
+// What is written.
+mod output;
+// What is read.
 mod structure;
 
 use std::fmt::Display;
@@ -12,10 +15,12 @@ use std::fmt::Display;
 use bincode::config::{self, Configuration};
 use bincode::de::read::Reader;
 use bincode::de::{Decode, Decoder, DecoderImpl};
+use bincode::enc::EncoderImpl;
 use bincode::enc::write::Writer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::output::{Failure, Output};
 use crate::limits::{
     DECODE_DEPTH_MAX, DECODE_EMPTY_ELEMENTS_MAX, FRAME_BYTES_MAX, SHARED_BYTES_MIN,
 };
@@ -47,13 +52,14 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> 
 ///
 /// # Errors
 ///
-/// [`EncodeError::Invalid`] if the value refuses to be serialized, or has a sequence of unknown
-/// length; [`EncodeError::TooLong`] if it exceeds [`FRAME_BYTES_MAX`]. Both are the caller's.
+/// [`EncodeError::Invalid`] if the value refuses to be serialized; [`EncodeError::LeftOut`] and
+/// [`EncodeError::UnknownLength`] if its type is of a kind that cannot be read back;
+/// [`EncodeError::TooLong`] if it exceeds [`FRAME_BYTES_MAX`]. All are the caller's.
 #[inline]
 pub fn encode_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
     let mut tail = Tail { out, keep: start };
-    bincode::serde::encode_into_writer(value, &mut tail, config::standard())?;
+    write(value, &mut tail)?;
     let len = tail.out.len() - start;
     if len > FRAME_BYTES_MAX {
         return Err(EncodeError::TooLong { len });
@@ -80,13 +86,13 @@ pub fn encode_shared<T: Serialize + ?Sized>(
         tail: Tail { out, keep: start },
         shared,
     };
-    let result = bincode::serde::encode_into_writer(value, &mut tail, config::standard());
+    let result = write(value, &mut tail);
     let Sharing { mut tail, shared } = tail;
     let apart: usize = shared[before..].iter().map(|part| part.bytes.len()).sum();
     let len = tail.out.len() - start + apart;
     if let Err(error) = result {
         shared.truncate(before);
-        return Err(error.into());
+        return Err(error);
     }
     if len > FRAME_BYTES_MAX {
         shared.truncate(before);
@@ -94,6 +100,14 @@ pub fn encode_shared<T: Serialize + ?Sized>(
     }
     tail.keep = tail.out.len();
     Ok(())
+}
+
+#[inline(always)]
+fn write<T: Serialize + ?Sized>(value: &T, writer: impl Writer) -> Result<(), EncodeError> {
+    let mut encoder = EncoderImpl::new(writer, config::standard());
+    value
+        .serialize(Output(&mut encoder))
+        .map_err(Failure::into_inner)
 }
 
 /// A byte string that [`encode_shared`] did not copy.
@@ -161,6 +175,22 @@ pub enum EncodeError {
     /// The value says why.
     #[error("encode a value: {0}")]
     Invalid(String),
+    /// A field is left out, as `#[serde(skip_serializing_if = …)]` does: what follows would be read
+    /// in its place.
+    #[error(
+        "encode a value: its field `{field}` is left out, and whoever reads could not tell \
+         (`skip_serializing_if` does not work here)"
+    )]
+    LeftOut {
+        /// Its name.
+        field: &'static str,
+    },
+    /// A sequence or a map does not say how long it is, as with `#[serde(flatten)]`.
+    #[error(
+        "encode a value: a part of it does not say beforehand how long it is \
+         (`flatten` does not work here)"
+    )]
+    UnknownLength,
     /// The value takes more bytes than a frame can carry.
     #[error("encode a value of {len} bytes, more than {FRAME_BYTES_MAX}")]
     TooLong {
@@ -189,22 +219,14 @@ pub enum DecodeError {
     #[error("decode a value of more than {DECODE_EMPTY_ELEMENTS_MAX} elements without content")]
     TooManyEmpty,
     /// The type needs a format that describes itself, for the reason in the module's header.
-    #[error("decode a value of a type that asks the format what comes next")]
+    #[error(
+        "decode a value of a type that asks the format what comes next (`tag`, `untagged`, \
+         `flatten` and values of any type, such as those of JSON, do not work here)"
+    )]
     NotSelfDescribing,
     /// The bytes say something that the type cannot be.
     #[error("decode a value: {0}")]
     Invalid(String),
-}
-
-impl From<bincode::error::EncodeError> for EncodeError {
-    fn from(error: bincode::error::EncodeError) -> Self {
-        use bincode::error::EncodeError as E;
-        Self::Invalid(match error {
-            E::OtherString(text) => text,
-            E::Other(text) => text.to_owned(),
-            other => other.to_string(),
-        })
-    }
 }
 
 impl From<bincode::error::DecodeError> for DecodeError {
@@ -457,6 +479,57 @@ mod tests {
         let panicking = std::panic::AssertUnwindSafe(|| encode_into(&Half(false), &mut out));
         std::panic::catch_unwind(panicking).unwrap_err();
         assert_eq!(out, [42]);
+    }
+
+    #[test]
+    fn a_field_that_is_left_out_is_refused_by_name() {
+        #[derive(Serialize)]
+        struct Person {
+            #[serde(skip)]
+            _cache: u8,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            name: Option<u8>,
+        }
+        #[derive(Serialize)]
+        enum Shape {
+            Box {
+                #[serde(skip_serializing_if = "Option::is_none")]
+                width: Option<u8>,
+            },
+        }
+        let left_out = |field| Err(EncodeError::LeftOut { field });
+        let person = |name| Person { _cache: 1, name };
+        assert_eq!(encode(&person(Some(7))), Ok(vec![1, 7]));
+        assert_eq!(encode(&person(None)), left_out("name"));
+        assert_eq!(encode(&Shape::Box { width: None }), left_out("width"));
+    }
+
+    #[test]
+    fn types_for_other_formats_are_refused_and_say_why() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Flat {
+            #[serde(flatten)]
+            inner: Inner,
+        }
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Inner {
+            n: u8,
+        }
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        enum Tagged {
+            One { n: u8 },
+        }
+        let flat = Flat {
+            inner: Inner { n: 1 },
+        };
+        let error = encode(&flat).unwrap_err();
+        assert_eq!(error, EncodeError::UnknownLength);
+        assert!(error.to_string().contains("`flatten`"), "{error}");
+        let bytes = encode(&Tagged::One { n: 1 }).unwrap();
+        let error = decode::<Tagged>(&bytes).unwrap_err();
+        assert_eq!(error, DecodeError::NotSelfDescribing);
+        assert!(error.to_string().contains("`tag`"), "{error}");
     }
 
     #[test]
