@@ -1,9 +1,10 @@
 //! [`ActorId`]: the name a user gave and the number that tells namesakes apart.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::NAME_BYTES_MAX;
 
@@ -26,6 +27,7 @@ use crate::limits::NAME_BYTES_MAX;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ActorId {
+    #[serde(serialize_with = "as_text")]
     name: Arc<str>,
     incarnation: u64,
 }
@@ -86,6 +88,11 @@ impl ActorId {
     }
 }
 
+// Serde's own way is a feature with which users' types could be shared and then arrive as copies.
+fn as_text<S: Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name)
+}
+
 impl fmt::Display for ActorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "'{}'", self.name)
@@ -102,12 +109,14 @@ impl<'de> Deserialize<'de> for ActorId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(rename = "ActorId")]
-        struct Unchecked {
-            name: Arc<str>,
+        struct Unchecked<'a> {
+            #[serde(borrow)]
+            name: Cow<'a, str>,
             incarnation: u64,
         }
         let Unchecked { name, incarnation } = Unchecked::deserialize(deserializer)?;
         Self::check_name(&name).map_err(serde::de::Error::custom)?;
+        let name = name.into();
         Ok(Self { name, incarnation })
     }
 }
