@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use futures::future::{Either, join_all, select};
 use tractor::{
     CancelReason, Ending, Error, checkpoint, current_actor, current_deadline, find_actor, get_root,
-    open_nursery, shield, timeout,
+    move_on_after, open_nursery, shield, timeout,
 };
 use tractor_core::process::Signal;
 use tractor_core::scope;
@@ -246,6 +246,36 @@ async fn a_passed_deadline_ends_the_remote_function() -> tractor::Result<()> {
             Err(cancelled) => assert_eq!(cancelled.reason(), CancelReason::Deadline),
         }
         worker.run(wait_for("late dropped")).await?;
+        worker.cancel_actor().await
+    })
+    .await
+}
+
+#[tractor::test]
+async fn moving_on_gives_nothing_whoever_saw_the_deadline_first() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        let worker = nursery.start_actor("worker").await?;
+        let short = Duration::from_millis(300);
+        let call = move_on_after(short, worker.run(hold("call"))).await;
+        assert!(call.is_none(), "{call:?}");
+        let handled = move_on_after(short, async {
+            let ended = worker.run(hold("handled")).await;
+            format!("instead of {ended:?}")
+        });
+        assert_eq!(handled.await, None);
+        let one_shot = open_nursery(async |nursery| {
+            let once = nursery.run_in_actor("once", hold("one-shot")).await?;
+            once.result().await
+        });
+        let one_shot = move_on_after(short, one_shot).await;
+        assert!(one_shot.is_none(), "{one_shot:?}");
+        // A deadline inside is nobody else's.
+        let inner = move_on_after(short * 1000, async {
+            move_on_after(short, worker.run(hold("inner")))
+                .await
+                .is_none()
+        });
+        assert_eq!(inner.await, Some(true));
         worker.cancel_actor().await
     })
     .await

@@ -253,7 +253,7 @@ async fn a_deadline_reaches_into_the_function() -> tractor::Result<()> {
             pending::<tractor::Result<()>>().await
         });
         let ended = move_on_after(Duration::from_millis(200), context).await;
-        assert!(ended.is_none_or(|ended| ended.is_err_and(|error| error.is_cancelled())));
+        assert!(ended.is_none(), "{ended:?}");
         assert_eq!(actor.run(events()).await?, ["dropped"]);
         actor.cancel_actor().await
     })

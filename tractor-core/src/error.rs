@@ -19,7 +19,7 @@ use crate::ending::{Ending, Refusal, UserError};
 use crate::exports::{BoxedError, Export};
 use crate::invoke;
 use crate::process::OutOfMemory;
-use crate::scope::{Cancellation, Cancelled};
+use crate::scope::{self, CancelReason, Cancellation, Cancelled};
 
 /// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
 /// and which actors passed the news on.
@@ -326,6 +326,23 @@ impl Error {
         let refused =
             |refusal: &Refusal| matches!(refusal, Refusal::Closing | Refusal::NurseryClosed);
         self.is_cancelled() || matches!(self.ending(), Ending::Refused(refusal) if refused(refusal))
+    }
+
+    /// Comes to the task that is being polled. If it tells that a deadline has passed, the scopes
+    /// of that deadline know.
+    #[doc(hidden)]
+    pub fn heard(&self) {
+        if self.is_of_deadline() {
+            scope::deadline_told();
+        }
+    }
+
+    fn is_of_deadline(&self) -> bool {
+        match self.ending() {
+            Ending::Cancelled { reason, .. } => *reason == CancelReason::Deadline,
+            Ending::Several(errors) => errors.iter().any(Self::is_of_deadline),
+            _ => false,
+        }
     }
 
     /// Whether a function panicked.

@@ -195,6 +195,10 @@ impl<T, E: Failure> Run<T, E> {
 
     fn finish(&mut self, reply: Reply) -> Result<T, Error> {
         self.state = State::Done;
+        self.outcome(reply).inspect_err(Error::heard)
+    }
+
+    fn outcome(&self, reply: Reply) -> Result<T, Error> {
         match reply {
             Reply::Returned(bytes) => self.decoded(&bytes),
             Reply::ReturnedWith(bytes, ends) => transit::receiving(ends, || self.decoded(&bytes)),

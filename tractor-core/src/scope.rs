@@ -42,6 +42,7 @@ pub use held::HeldShield;
 pub use reason::{CancelReason, Cancellation, Cancelled};
 pub use run::checkpoint;
 
+use crate::start::CALLEE_MARGIN_MAX;
 use crate::timer::{self, Timer};
 use run::{Run, WaitCancelled};
 use tree::{Effects, Waiter};
@@ -314,6 +315,11 @@ pub fn current_deadline() -> Option<Instant> {
 /// [`Cancelled`], for [`CancelReason::Deadline`] unless something inside or around cancelled it
 /// for another reason first.
 ///
+/// A call of another actor is told a sixteenth of the time less (1 to 50 ms), and says itself that
+/// it was too late, and where: then `future` ends with that error, of which
+/// [`Error::is_cancelled`](crate::Error::is_cancelled) tells. [`move_on_after`] gives `None` in
+/// either case.
+///
 /// # Examples
 ///
 /// ```
@@ -332,7 +338,9 @@ pub fn timeout<F: Future>(
     CancelScope::new().timeout(after).run(future)
 }
 
-/// Runs `future` until `after` has passed since this call, and goes on without its value then.
+/// Runs `future` until `after` has passed since this call, and goes on without its value then. So
+/// it does if another actor that works for `future` has told already that the time is over, which
+/// it does a little before, whatever `future` made of that.
 ///
 /// As with [`timeout`], what is opened or started inside in other actors is cancelled at that
 /// deadline, also if `future` is over before: open a stream outside, or read it inside.
@@ -344,7 +352,19 @@ pub fn move_on_after<F: Future>(
     after: Duration,
     future: F,
 ) -> impl Future<Output = Option<F::Output>> + use<F> {
-    timeout(after, future).map(Result::ok)
+    let scope = CancelScope::new().timeout(after);
+    scope
+        .run(future)
+        .map(move |value| value.ok().filter(|_| !scope.node.is_overrun()))
+}
+
+/// Another actor has told that a deadline has passed. It was given one that is a little before that
+/// of the scope here that it works for.
+pub(crate) fn deadline_told() {
+    if let Some(scope) = current() {
+        let latest = timer::without_stops(Instant::now() + CALLEE_MARGIN_MAX);
+        scope.node.overrun(latest);
+    }
 }
 
 /// Runs `future` in a scope that is a shield: cancels and deadlines of the scopes around it wait

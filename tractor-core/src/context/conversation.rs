@@ -245,7 +245,7 @@ impl Outcome {
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<Vec<u8>, Error>> {
         let mut state = self.lock();
         match &state.result {
-            Some(result) => Poll::Ready(result.clone()),
+            Some(result) => Poll::Ready(result.clone().inspect_err(Error::heard)),
             None => {
                 if !state.wakers.iter().any(|old| old.will_wake(waker)) {
                     state.wakers.push(waker.clone());

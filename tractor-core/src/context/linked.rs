@@ -50,6 +50,9 @@ where
     };
     match CancelScope::new().shield(true).run(ended).await {
         Ok((block, over, cut_off)) => {
+            // The shield has kept it from those around.
+            let errors = over.iter().filter_map(|over| over.as_ref().err());
+            errors.for_each(Error::heard);
             let value = verdict(block, failures(calls, over))?;
             // What ended the calls may have come from around them, after the block.
             cut_off.map_or(Ok(value), |it| Err(cancelled_here(it)?.into()))

@@ -33,6 +33,8 @@ pub(super) struct Node<A> {
     linked: AtomicBool,
     /// It has a deadline without an alarm. Cleared by whoever goes to set the alarm.
     unarmed: AtomicBool,
+    /// An actor that works for it has told already that the deadline has passed.
+    overrun: AtomicBool,
     state: Mutex<State<A>>,
 }
 
@@ -87,6 +89,7 @@ impl<A> Node<A> {
             task: AtomicBool::new(false),
             linked: AtomicBool::new(false),
             unarmed: AtomicBool::new(false),
+            overrun: AtomicBool::new(false),
             state: Mutex::new(State {
                 enclosing: None,
                 inside: Slab::new(),
@@ -119,6 +122,23 @@ impl<A> Node<A> {
             above = next;
         }
         least
+    }
+
+    /// Somebody has told that a deadline has passed: of this node and of those around it, that is
+    /// so of those whose own is not after `latest`.
+    pub(super) fn overrun(self: &Arc<Self>, latest: Instant) {
+        let mut next = Some(self.clone());
+        while let Some(node) = next {
+            let (deadline, above) = node.deadline_and_above();
+            if deadline.is_some_and(|at| at <= latest) {
+                node.overrun.store(true, Ordering::Relaxed);
+            }
+            next = above;
+        }
+    }
+
+    pub(super) fn is_overrun(&self) -> bool {
+        self.overrun.load(Ordering::Relaxed)
     }
 
     /// Whether a shielded node is being run inside this one, at any depth.
