@@ -187,7 +187,7 @@ async fn an_error_that_is_serde_comes_back_as_what_it_was() {
 async fn what_is_not_the_functions_own_error_stays_outside_of_the_nested_result() {
     let result = open_nursery(async |nursery| {
         let worker = nursery.start_actor("worker").await?;
-        let exposed = ["nothing"];
+        let exposed = ["promises::witness"];
         let narrow = nursery.start_actor("narrow").expose(exposed).await?;
         let refused = narrow.run(load("prices")).nested().await.unwrap_err();
         assert!(matches!(refused.ending(), Ending::Refused(_)), "{refused}");

@@ -156,7 +156,11 @@ fn daemons_that_nobody_cancels_are_named_after_five_seconds() {
     let mut forgetful = Program::start(command);
     forgetful.wait_for("block ended");
     let named = forgetful.wait_for("the nursery's block ended 5s ago, and it waits for ");
-    assert_eq!(named, "'first', 'second': nobody has cancelled them");
+    assert_eq!(
+        named,
+        "'first', 'second': nobody has cancelled them (`Portal::cancel_actor`, `Nursery::cancel` \
+         or `OnExit::CancelDaemons` does)"
+    );
     let (line, _) =
         Line::parse(forgetful.lines().last().unwrap()).expect("it is a line of the log");
     assert_eq!((line.level, line.actor), ("WARN", "root"));

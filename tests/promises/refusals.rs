@@ -105,6 +105,40 @@ async fn values_that_refuse_to_be_serialized_are_refused_where_they_are() -> tra
 }
 
 #[tractor::test]
+async fn a_name_that_exposes_nothing_fails_the_start() -> tractor::Result<()> {
+    open_nursery(async |nursery| {
+        for name in [
+            "greet",
+            "crate::calls::greet",
+            "promises::call",
+            "promises::calls::gree",
+        ] {
+            let error = nursery.start_actor("worker").expose([name]).await;
+            let error = error.expect_err("nothing has that path");
+            let text = error.to_string();
+            assert!(
+                matches!(error.ending(), Ending::NotSpawned { .. }) && text.contains(name),
+                "{text}"
+            );
+            let is_alike = name.ends_with("greet");
+            assert_eq!(
+                text.contains("`promises::calls::greet`"),
+                is_alike,
+                "{text}"
+            );
+        }
+        let silent = nursery.start_actor("silent").expose::<String>([]).await?;
+        let refused = silent.run(greet("you")).await.unwrap_err();
+        assert!(
+            matches!(refused.ending(), Ending::Refused(Refusal::NotExposed)),
+            "{refused}"
+        );
+        silent.cancel_actor().await
+    })
+    .await
+}
+
+#[tractor::test]
 async fn only_what_is_exposed_can_be_called() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let exposed = ["promises::calls::greet", "promises::witness"];

@@ -128,9 +128,14 @@ async fn names_that_no_terminal_could_show_are_refused() -> tractor::Result<()> 
     open_nursery(async |nursery| {
         for name in ["", "two\nlines", &"x".repeat(129)] {
             let refused = nursery.start_actor(name).await.unwrap_err();
+            let Ending::Refused(Refusal::BadName { name: bad, reason }) = refused.ending() else {
+                panic!("{refused}");
+            };
+            assert_eq!(bad, name);
+            let text = refused.to_string();
             assert!(
-                matches!(refused.ending(), Ending::NotSpawned { .. }),
-                "{refused}"
+                text.contains(reason) && text.contains(&format!("{name:?}")),
+                "{text}"
             );
         }
         let names = ["with space", "käse", "a/b::c", &"x".repeat(128)];

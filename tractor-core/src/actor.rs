@@ -333,12 +333,6 @@ impl fmt::Debug for Actor {
 pub struct AlreadyAnActor;
 
 fn exposed_numbers(exposed: &[String]) -> Vec<bool> {
-    let is_exposed = |export: &Export| {
-        let path = export.path();
-        exposed.iter().any(|name| {
-            path.strip_prefix(name.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        })
-    };
+    let is_exposed = |export: &Export| exposed.iter().any(|name| export.stands_in(name));
     (0..).map_while(exports::by_index).map(is_exposed).collect()
 }

@@ -134,6 +134,14 @@ pub enum Refusal {
     /// The nursery takes no more children.
     #[error("the nursery is closed")]
     NurseryClosed,
+    /// No actor can be called so.
+    #[error("no actor can be called {name:?}: {reason}")]
+    BadName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The calling process is not an actor, so it has no way to reach one.
     #[error("this process is not an actor: `#[tractor::main]` or `tractor::run` makes it one")]
     NotAnActor,

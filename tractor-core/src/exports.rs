@@ -80,6 +80,15 @@ impl Export {
     }
 }
 
+impl Export {
+    /// Whether it is called `name` or stands in what is.
+    pub(crate) fn stands_in(&self, name: &str) -> bool {
+        let path = self.path();
+        let rest = path.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    }
+}
+
 impl fmt::Debug for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -103,6 +112,24 @@ impl fmt::Debug for Body {
 pub fn by_index(index: u32) -> Option<&'static Export> {
     EXPORTS.static_slice().get(usize::try_from(index).ok()?)
 }
+
+/// The first of these names that no function has, nor anything that a function stands in, with the
+/// paths of some that end alike.
+#[doc(hidden)]
+pub fn first_unknown(names: &[String]) -> Option<(&str, Vec<String>)> {
+    let all = EXPORTS.static_slice();
+    let is_unknown = |name: &&String| !all.iter().any(|export| export.stands_in(name));
+    let unknown = names.iter().find(is_unknown)?;
+    let last = unknown.rsplit("::").next().filter(|last| !last.is_empty());
+    let like = all.iter().map(Export::path).filter(|path| {
+        let mut parts = path.split("::");
+        last.is_some_and(|last| parts.any(|part| part == last))
+    });
+    Some((unknown, like.take(ALIKE_MAX).collect()))
+}
+
+/// Paths that are given in place of one that nothing has.
+const ALIKE_MAX: usize = 3;
 
 /// A fingerprint of all functions' modules, names and signatures, in the order of their numbers.
 ///

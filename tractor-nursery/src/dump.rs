@@ -136,7 +136,12 @@ fn describe_actor(actor: &ActorStatistics, text: &mut String) {
 
 fn describe_nursery(nursery: &NurseryStatistics, text: &mut String) {
     let (number, age) = (nursery.number, show_age(nursery.age));
-    let _ = write!(text, "nursery {number}, open for {age}");
+    let left = if nursery.is_left {
+        ", its block has ended"
+    } else {
+        ""
+    };
+    let _ = write!(text, "nursery {number}, open for {age}{left}");
     let _ = match nursery.failures {
         0 => writeln!(text, ":"),
         count => writeln!(text, ", failures so far {count}:"),

@@ -308,6 +308,8 @@ struct State {
     cancelled: Option<(Cancellation, Duration)>,
     /// The same, if that came from around the nursery and met children.
     interrupted: Option<Cancellation>,
+    /// Whether the block has ended.
+    is_left: bool,
     /// Whether the nursery has returned, or its future was dropped.
     closed: bool,
     wakers: Vec<Waker>,

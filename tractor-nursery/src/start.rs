@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::channel::oneshot;
 use serde::Serialize;
+use tractor_core::exports;
 use tractor_core::io as engine;
 use tractor_core::process::StdioSpec;
 use tractor_core::runtime_vars::{self, RuntimeVars, VarError};
@@ -37,7 +38,7 @@ use crate::tree::{Report, Tree};
 ///
 /// [`Ending::NotSpawned`] if the system or a limit refuses; [`Ending::DiedBeforeReady`] if the
 /// process ends before it serves calls; [`Refusal::NurseryClosed`] if the nursery takes no more
-/// children; [`Ending::Cancelled`] if it is cancelled meanwhile.
+/// children; [`Refusal::BadName`]; [`Ending::Cancelled`] if it is cancelled meanwhile.
 #[must_use = "an actor is started when this is awaited"]
 #[derive(Debug)]
 pub struct StartActor {
@@ -194,7 +195,8 @@ macro_rules! child_options {
         /// The path without its types, `my_app::largest`, is all instances of a generic function.
         /// The crate is that of the program or library that the function stands in, with `_` for
         /// `-`; the module is where it is written, as [`module_path!`] gives it there, not where it
-        /// is used from. A name that nothing has exposes nothing.
+        /// is used from. With a name that nothing has the start fails, and with none at all nothing is
+        /// exposed.
         ///
         /// # Examples
         ///
@@ -282,6 +284,21 @@ fn check_stdio(options: &ChildOptions) -> Result<(), String> {
     Ok(())
 }
 
+fn check_exposed(options: &ChildOptions) -> Result<(), String> {
+    let exposed = options.exposed.as_deref().unwrap_or_default();
+    let Some((unknown, like)) = exports::first_unknown(exposed) else {
+        return Ok(());
+    };
+    let mut reason = format!("it is to expose `{unknown}`, and no exported function has that path");
+    if !like.is_empty() {
+        reason.push_str(&format!(
+            " or stands there; there is `{}`",
+            like.join("`, `")
+        ));
+    }
+    Err(reason)
+}
+
 /// Starts a child and waits until it serves calls.
 pub(crate) async fn start(
     inner: Arc<Inner>,
@@ -308,6 +325,7 @@ async fn launch<L: Launcher>(
         return Err(not_spawned(error.to_string()));
     }
     check_stdio(&options).map_err(not_spawned)?;
+    check_exposed(&options).map_err(not_spawned)?;
     check_limits(actor).map_err(not_spawned)?;
     inner.begin_start()?;
     // If this future is dropped while the process is being started, the start is not over before
@@ -415,8 +433,11 @@ fn spec(actor: &Actor, aid: &ActorId, options: &mut ChildOptions) -> Result<Acto
 
 fn check_name(actor: &Actor, name: &str) -> Result<(), Error> {
     ActorId::check_name(name).map_err(|error| {
-        let reason = format!("{error}: {name:?}");
-        Error::new(actor.aid().clone(), Ending::NotSpawned { reason })
+        let refusal = Refusal::BadName {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        };
+        Error::new(actor.aid().clone(), Ending::Refused(refusal))
     })
 }
 

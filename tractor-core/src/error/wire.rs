@@ -108,6 +108,10 @@ impl Limit {
                 reason: text(reason),
             },
             Refusal::BadResult(reason) => Refusal::BadResult(text(reason)),
+            Refusal::BadName { name, reason } => Refusal::BadName {
+                name: text(name),
+                reason: text(reason),
+            },
             Refusal::BadItem(reason) => Refusal::BadItem(text(reason)),
             Refusal::OtherSignature { ours, theirs } => Refusal::OtherSignature {
                 ours: text(ours),

@@ -17,6 +17,7 @@ impl Inner {
     /// The block has ended: waits for the children, or cancels them.
     pub(super) async fn leave(&self, well: bool, on_exit: OnExit) {
         let by = Some(self.owner.clone());
+        self.lock().is_left = true;
         if !well {
             let why = self.block.cancelled_by();
             let why = why.unwrap_or(Cancellation {
@@ -62,7 +63,8 @@ impl Inner {
                 let names: Vec<_> = waiting.iter().map(|child| child.aid.to_string()).collect();
                 log::warn!(
                     "the nursery's block ended {DAEMON_NOTICE_AFTER:?} ago, and it waits for {}: \
-                 nobody has cancelled them",
+                 nobody has cancelled them (`Portal::cancel_actor`, `Nursery::cancel` or \
+                 `OnExit::CancelDaemons` does)",
                     names.join(", "),
                 );
             },
@@ -84,7 +86,11 @@ impl Inner {
                 state.interrupted.take(),
             )
         };
-        let raise = |errors: Vec<Error>| Err(E::from(Error::several(&self.owner, errors)));
+        let raise = |errors: Vec<Error>| {
+            let error = Error::several(&self.owner, errors);
+            error.heard();
+            Err(E::from(error))
+        };
         let cancelled = |Cancellation { by, reason }| {
             raise(vec![Error::new(
                 self.owner.clone(),

@@ -20,6 +20,8 @@ pub struct NurseryStatistics {
     pub children: Vec<ChildStatistics>,
     /// The failures so far.
     pub failures: usize,
+    /// Whether its block has ended, so that it only waits for the children.
+    pub is_left: bool,
 }
 
 /// A child in numbers and words.
@@ -50,6 +52,7 @@ impl Inner {
             age: self.opened.elapsed(),
             children: state.children.values().map(child).collect(),
             failures: state.failures.len(),
+            is_left: state.is_left,
         }
     }
 }
