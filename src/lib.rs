@@ -11,7 +11,7 @@
 //! | calls | [`macro@rpc`], [`Portal::run`] |
 //! | conversations, streams | [`macro@context`], [`Portal::open_context`], [`Portal::open_stream`], [`fresh_stream`], [`Broadcast`], [`Publisher`] |
 //! | work for many processes | [`open_worker_pool`] |
-//! | cancelling, deadlines | [`CancelScope`], [`timeout`], [`shield`] |
+//! | cancelling, deadlines, waiting | [`CancelScope`], [`timeout`], [`shield`], [`sleep`] |
 //! | what went wrong | [`Error`], [`Ending`] |
 //! | finding actors | [`find_actor`], [`get_root`] |
 //! | debugging | [`breakpoint!`](crate::breakpoint), [`post_mortem`], [`dump_tree`] |
@@ -61,8 +61,8 @@ pub use tractor_core::{
     Access, Actor, ActorStatistics, Broadcast, Bytes, Call, CancelReason, CancelScope,
     Cancellation, Cancelled, Contact, Context, ContextCall, Contexts, Ending, Error, Failure, Lag,
     Liveness, Misuse, Never, Offer, OpenContext, Portal, Publisher, RecvStream, Refusal, Run,
-    SendStream, StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError,
-    current_actor, fresh_stream, gather_contexts, maybe_open_context,
+    SendStream, Sleep, StreamCall, Subscription, TaskState, TaskStatistics, Topics, UserError,
+    current_actor, fresh_stream, gather_contexts, maybe_open_context, sleep,
 };
 pub use tractor_debug::{
     Crash, CrashHandler, Reentry, breakpoint, breakpoint_sync, open_crash_handler, pause, pm,

@@ -73,6 +73,7 @@ pub mod journal;
 // The executor, the runtime's threads and their clock.
 pub mod io;
 pub mod rt;
+mod sleep;
 pub mod timer;
 
 // Calls on their way out, tasks that came in, and what frames mean.
@@ -120,6 +121,7 @@ pub use portal::{Liveness, Portal};
 pub use resource::{Access, Offer, maybe_open_context};
 pub use run::Run;
 pub use scope::{CancelReason, CancelScope, Cancellation, Cancelled};
+pub use sleep::{Sleep, sleep};
 pub use stream::{RecvStream, SendStream, fresh_stream};
 pub use tractor_ipc::Bytes;
 pub use travel::Travel;

@@ -44,7 +44,17 @@ pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
     install_hook();
     crash::forget_seen();
     let _restore = Restore(CATCHING.replace(true));
-    f()
+    __rust_begin_short_backtrace(f)
+}
+
+/// Where a backtrace that is not a full one ends: what is below it is the runtime's business. The
+/// standard library knows the place by this name.
+#[inline(never)]
+fn __rust_begin_short_backtrace<R>(f: impl FnOnce() -> R) -> R {
+    let result = f();
+    // Not by a jump, which would leave no frame of this function.
+    std::hint::black_box(());
+    result
 }
 
 /// Notes the place of panics that [`catch`] will catch. If the user replaces the hook later, the

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -21,8 +20,8 @@ use crate::peers::Hold;
 use crate::process::Process;
 use crate::run::{Run, send_start};
 use crate::scope::{self, CancelReason, Cancellation};
+use crate::sleep;
 use crate::stop::Stop;
-use crate::timer;
 
 /// How long a cancelled actor has when nobody says otherwise: the sum of the ladder's rungs, with
 /// the acknowledgement.
@@ -352,10 +351,7 @@ impl fmt::Debug for Portal {
 
 /// Waits for `future` at most `within`, on the runtime's own clock.
 async fn timeout<F: Future + Unpin>(within: Duration, future: F) -> Option<F::Output> {
-    let (tell, told) = oneshot::channel::<()>();
-    let at = Instant::now().checked_add(within);
-    let _timer = at.map(|at| timer::schedule(at, move || drop(tell)));
-    match select(future, told.fuse()).await {
+    match select(future, sleep(within)).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }

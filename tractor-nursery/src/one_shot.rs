@@ -9,14 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use futures::channel::oneshot;
 use futures::future::{Either, select};
 use serde::Serialize;
 use tractor_core::process::StdioSpec;
 use tractor_core::runtime_vars;
 use tractor_core::timer::{self, Timer};
 use tractor_core::{
-    Call, CancelReason, Cancellation, Ending, Error, Failure, Portal, Refusal, current_actor,
+    Call, CancelReason, Cancellation, Ending, Error, Failure, Portal, Refusal, Sleep, current_actor,
 };
 use tractor_ipc::{ActorId, DecodeError};
 
@@ -168,12 +167,7 @@ fn begin_call<T, E: Failure>(
 
 /// Waits for `future` until `at`; `None` if that is over first.
 async fn by_deadline<F: Future>(at: Option<Instant>, future: F) -> Option<F::Output> {
-    let Some(at) = at else {
-        return Some(future.await);
-    };
-    let (tell, told) = oneshot::channel::<()>();
-    let _timer = timer::schedule(at, move || drop(tell));
-    match select(pin!(future), told).await {
+    match select(pin!(future), Sleep::until(at)).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }

@@ -59,6 +59,7 @@ pub struct TestSpec {
 /// # Panics
 ///
 /// If the test fails: with what its body panicked with or returned, or with what it left behind.
+#[track_caller]
 pub fn test<R, F>(spec: TestSpec, body: F)
 where
     R: Outcome,
