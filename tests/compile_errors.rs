@@ -1,8 +1,10 @@
 //! What the compiler says when the macros are misused.
 //!
 //! Each `compile_errors/NAME.rs` is a program that must not compile; each line of `NAME.stderr`
-//! must occur in what the compiler says of it. All are checked at once, in a crate made for it
-//! below the target directory, so that a second run has the dependencies built.
+//! must occur in what the compiler says of it, in one error or as many as a line `errors: N` says:
+//! where one mistake has more there is one for each thing that is missing, or one too many. All are
+//! checked at once, in a crate made for it below the target directory, so that a second run has the
+//! dependencies built.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,18 +20,23 @@ fn misuse_is_explained_at_its_place() {
     write_crate(root, &krate, &cases).expect("the crate is writable");
     let output = check(&krate);
 
-    let mut said: BTreeMap<&str, String> = BTreeMap::new();
+    let mut said: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for message in messages(&output) {
         let place = cases.iter().find(|case| message.contains(&case.place()));
         if let Some(case) = place {
-            said.entry(&case.name).or_default().push_str(message);
+            said.entry(&case.name).or_default().push(message);
         }
     }
     let mut problems = String::new();
     for case in &cases {
-        let said = said.get(&*case.name).map_or("", String::as_str);
-        for line in case.expected.lines().filter(|line| !said.contains(line)) {
+        let messages = said.get(&*case.name).map_or(&[][..], Vec::as_slice);
+        let said = messages.concat();
+        for line in case.lines().filter(|line| !said.contains(line)) {
             problems += &format!("\n{}: nothing says {line:?}, but:\n{said}", case.name);
+        }
+        if messages.len() != case.errors() {
+            let (found, wanted) = (messages.len(), case.errors());
+            problems += &format!("\n{}: {found} errors, not {wanted}:\n{said}", case.name);
         }
     }
     assert!(
@@ -37,6 +44,9 @@ fn misuse_is_explained_at_its_place() {
         "{problems}\n\nthe whole output:\n{output}"
     );
 }
+
+/// What a line with the number of errors begins with.
+const COUNT: &str = "errors: ";
 
 /// One program, and what must be said of it.
 struct Case {
@@ -46,6 +56,18 @@ struct Case {
 }
 
 impl Case {
+    /// What must be said of it.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.expected.lines();
+        lines.filter(|line| !line.starts_with(COUNT))
+    }
+
+    /// In how many errors.
+    fn errors(&self) -> usize {
+        let count = self.expected.lines().find_map(|it| it.strip_prefix(COUNT));
+        count.map_or(1, |count| count.parse().expect("a number"))
+    }
+
     /// How a message names a place in the program.
     fn place(&self) -> String {
         format!("--> src/bin/{}.rs:", self.name)
