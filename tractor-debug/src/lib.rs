@@ -65,7 +65,7 @@ mod crash_handler;
 mod local;
 mod macros;
 mod options;
-pub mod pause;
+mod pause;
 mod session;
 mod skips;
 mod this_actor;
@@ -98,8 +98,8 @@ pub use fatal::{Fatal, FatalPipe, tell_of_fatal_signals};
 pub use lock::{Action, Event, Lease, Lock, Phase, Refusal, RequestId, State};
 pub use options::{DebugOptions, Reentry};
 pub use pause::{
-    arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem, post_mortem_at,
-    scene_of, stops_at,
+    Paused, arm, described, is_armed, main_failed, pause, paused, paused_sync, post_mortem,
+    post_mortem_at, scene_of, stops_at,
 };
 pub use repl::{
     LinkLine, Native, NativeKind, Repl, Skip, Step, TaskLine, World, show_age, show_tasks,
