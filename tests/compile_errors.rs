@@ -1,8 +1,8 @@
 //! What the compiler says when the macros are misused.
 //!
 //! Each `compile_errors/NAME.rs` is a program that must not compile; each line of `NAME.stderr`
-//! must occur in what the compiler says of it, in one error or as many as a line `errors: N` says:
-//! where one mistake has more there is one for each thing that is missing, or one too many. All are
+//! must occur in what the compiler says of it, in one error or at most as many as a line `errors: N`
+//! says: one for each thing that is missing, or one too many. All are
 //! checked at once, in a crate made for it below the target directory, so that a second run has the
 //! dependencies built.
 
@@ -34,9 +34,9 @@ fn misuse_is_explained_at_its_place() {
         for line in case.lines().filter(|line| !said.contains(line)) {
             problems += &format!("\n{}: nothing says {line:?}, but:\n{said}", case.name);
         }
-        if messages.len() != case.errors() {
-            let (found, wanted) = (messages.len(), case.errors());
-            problems += &format!("\n{}: {found} errors, not {wanted}:\n{said}", case.name);
+        if messages.len() > case.errors() {
+            let (found, most) = (messages.len(), case.errors());
+            problems += &format!("\n{}: {found} errors, more than {most}:\n{said}", case.name);
         }
     }
     assert!(
@@ -62,7 +62,7 @@ impl Case {
         lines.filter(|line| !line.starts_with(COUNT))
     }
 
-    /// In how many errors.
+    /// In how many errors at most.
     fn errors(&self) -> usize {
         let count = self.expected.lines().find_map(|it| it.strip_prefix(COUNT));
         count.map_or(1, |count| count.parse().expect("a number"))

@@ -5,11 +5,12 @@ use std::future::pending;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures::TryStreamExt;
 use futures::executor::block_on;
 use futures::future::{Either, join_all, select};
 use tractor::{
-    CancelReason, Ending, Error, checkpoint, current_actor, current_deadline, find_actor, get_root,
-    move_on_after, open_nursery, shield, timeout,
+    CancelReason, Ending, Error, Portal, checkpoint, current_actor, current_deadline, find_actor,
+    get_root, move_on_after, open_nursery, open_worker_pool, shield, timeout,
 };
 use tractor_core::process::Signal;
 use tractor_core::scope;
@@ -251,11 +252,21 @@ async fn a_passed_deadline_ends_the_remote_function() -> tractor::Result<()> {
     .await
 }
 
+/// Lets another actor hold something, for no longer than this caller has, or than this.
+#[tractor::rpc]
+async fn hold_below(below: Portal, at_most: Duration) -> tractor::Result<()> {
+    match timeout(at_most, below.run(hold("below"))).await {
+        Ok(held) => held,
+        Err(cancelled) => Err(Error::other(cancelled)),
+    }
+}
+
 #[tractor::test]
 async fn moving_on_gives_nothing_whoever_saw_the_deadline_first() -> tractor::Result<()> {
     open_nursery(async |nursery| {
         let worker = nursery.start_actor("worker").await?;
-        let short = Duration::from_millis(300);
+        let below = nursery.start_actor("below").await?;
+        let (short, long) = (Duration::from_millis(300), Duration::from_secs(300));
         let call = move_on_after(short, worker.run(hold("call"))).await;
         assert!(call.is_none(), "{call:?}");
         let handled = move_on_after(short, async {
@@ -269,14 +280,33 @@ async fn moving_on_gives_nothing_whoever_saw_the_deadline_first() -> tractor::Re
         });
         let one_shot = move_on_after(short, one_shot).await;
         assert!(one_shot.is_none(), "{one_shot:?}");
-        // A deadline inside is nobody else's.
-        let inner = move_on_after(short * 1000, async {
-            move_on_after(short, worker.run(hold("inner")))
+        let in_block = open_nursery(async |nursery| {
+            let inner = nursery.start_actor("inner").await?;
+            inner.run(hold("in the block")).await
+        });
+        let in_block = move_on_after(short, in_block).await;
+        assert!(in_block.is_none(), "{in_block:?}");
+        let two_hops = worker.run(hold_below(below.clone(), long));
+        let two_hops = move_on_after(short, two_hops).await;
+        assert!(two_hops.is_none(), "{two_hops:?}");
+        let pool = open_worker_pool(2, async |pool| {
+            pool.map(hold, ["one", "two"])
+                .try_collect::<Vec<()>>()
                 .await
-                .is_none()
+        });
+        let pool = move_on_after(short, pool).await;
+        assert!(pool.is_none(), "{pool:?}");
+        // A deadline inside is nobody else's, here and there.
+        let inner = move_on_after(long, async {
+            let moved_on = move_on_after(short, worker.run(hold("inner"))).await;
+            moved_on.is_none()
         });
         assert_eq!(inner.await, Some(true));
-        worker.cancel_actor().await
+        let impatient = move_on_after(long, worker.run(hold_below(below.clone(), short)));
+        let error = impatient.await.expect("there is time").unwrap_err();
+        assert!(error.is_cancelled(), "{error}");
+        nursery.cancel();
+        Ok(())
     })
     .await
 }

@@ -113,6 +113,27 @@ async fn a_nursery_that_is_cut_off_behind_its_block_gives_no_value() -> tractor:
 }
 
 #[tractor::test]
+async fn a_nursery_whose_children_only_have_to_be_reaped_gives_its_value() {
+    let scope = CancelScope::new();
+    let nursery = scope.run(open_nursery(async |nursery| {
+        let once = nursery.run_in_actor("once", who()).await?;
+        once.result().await?;
+        let daemon = nursery.start_actor("daemon").await?;
+        daemon.cancel_actor().await?;
+        note("all is done");
+        tractor::Ok("all is done")
+    }));
+    // In the same poll: the daemon has heard, and is most likely there still.
+    let cancel = async {
+        wait_for("all is done").await;
+        scope.cancel();
+    };
+    let (ended, ()) = join(nursery, cancel).await;
+    let value = ended.expect("the scope waits for it");
+    assert_eq!(value.expect("nothing was cut off"), "all is done");
+}
+
+#[tractor::test]
 async fn a_nursery_that_ends_its_children_itself_gives_its_value() -> tractor::Result<()> {
     let scope = CancelScope::new();
     let nursery = open_nursery(async |nursery| {

@@ -57,7 +57,8 @@ impl<T, E: Failure> Call<T, E> {
     /// # Errors
     ///
     /// `EncodeError::Invalid` if an argument refuses to be serialized, or if the call was polled
-    /// already and runs here; `EncodeError::TooLong` if the arguments exceed a frame (1 GiB).
+    /// already and runs here; `EncodeError::LeftOut` and `EncodeError::UnknownLength` for types that
+    /// could not be read back; `EncodeError::TooLong` if the arguments exceed a frame (1 GiB).
     pub fn encode_args(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match &self.state {
             State::Prepared(prepared) => prepared.encode_args(out),

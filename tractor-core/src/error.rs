@@ -19,7 +19,7 @@ use crate::ending::{Ending, Refusal, UserError};
 use crate::exports::{BoxedError, Export};
 use crate::invoke;
 use crate::process::OutOfMemory;
-use crate::scope::{self, CancelReason, Cancellation, Cancelled};
+use crate::scope::{Bound, CancelReason, Cancellation, Cancelled};
 
 /// Why a call, a task or an actor ended other than by returning: what happened, in which actor,
 /// and which actors passed the news on.
@@ -79,6 +79,7 @@ impl Error {
                 calls_in_flight: Vec::new(),
                 ending,
                 out_of_memory: None,
+                of_callers_deadline: false,
             }),
         }
     }
@@ -226,13 +227,16 @@ impl Error {
     }
 
     /// What `callee` answered to a call of `export` that failed. Who refuses a function that it knows
-    /// by a number, or by another signature, cannot say what the caller means by it.
+    /// by a number, or by another signature, cannot say what the caller means by it. `bound` is the
+    /// deadline that was given with the call.
     pub(crate) fn answered(
         callee: &ActorId,
         export: &'static Export,
         bytes: &[u8],
+        bound: Option<&Bound>,
     ) -> Result<Self, DecodeError> {
-        Self::decode(bytes).map(|error| error.of_call_to(callee, export))
+        let error = Self::of(codec::decode(bytes)?);
+        Ok(error.of_call_to(callee, export).arrived(bound))
     }
 
     fn of_call_to(self, callee: &ActorId, export: &'static Export) -> Self {
@@ -328,19 +332,35 @@ impl Error {
         self.is_cancelled() || matches!(self.ending(), Ending::Refused(refusal) if refused(refusal))
     }
 
-    /// Comes to the task that is being polled. If it tells that a deadline has passed, the scopes
-    /// of that deadline know.
-    #[doc(hidden)]
-    pub fn heard(&self) {
-        if self.is_of_deadline() {
-            scope::deadline_told();
+    /// The answer of a task to its caller. `is_late` tells that the task was cancelled because the
+    /// deadline has passed that the caller gave it; perhaps one that was given it in its turn has
+    /// told so before.
+    pub(crate) fn answer(self, is_late: bool) -> Self {
+        let is_of_deadline = is_late && self.is_of(CancelReason::Deadline);
+        match is_of_deadline || self.is_of_callers_deadline() {
+            true => self.edit(|report| report.of_callers_deadline = true),
+            false => self,
         }
     }
 
-    fn is_of_deadline(&self) -> bool {
+    /// Comes to a task that was bound by this deadline when it made the call.
+    fn arrived(self, bound: Option<&Bound>) -> Self {
+        match self.0.report.of_callers_deadline && !bound.is_some_and(Bound::overrun) {
+            true => self.edit(|report| report.of_callers_deadline = false),
+            false => self,
+        }
+    }
+
+    fn is_of_callers_deadline(&self) -> bool {
+        let in_group = || self.group().iter().any(Self::is_of_callers_deadline);
+        self.0.report.of_callers_deadline || in_group()
+    }
+
+    /// Whether it, or one of its group, was cancelled for this.
+    fn is_of(&self, reason: CancelReason) -> bool {
         match self.ending() {
-            Ending::Cancelled { reason, .. } => *reason == CancelReason::Deadline,
-            Ending::Several(errors) => errors.iter().any(Self::is_of_deadline),
+            Ending::Cancelled { reason: own, .. } => *own == reason,
+            Ending::Several(errors) => errors.iter().any(|error| error.is_of(reason)),
             _ => false,
         }
     }
@@ -479,7 +499,10 @@ impl Serialize for Error {
 
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Report::deserialize(deserializer).map(Self::of)
+        let mut report = Report::deserialize(deserializer)?;
+        // A value among others, or a part of one: nobody's answer.
+        report.of_callers_deadline = false;
+        Ok(Self::of(report))
     }
 }
 
@@ -499,6 +522,8 @@ struct Report {
     calls_in_flight: Vec<String>,
     ending: Ending,
     out_of_memory: Option<OutOfMemory>,
+    /// It tells that the deadline has passed that was given to whoever tells it.
+    of_callers_deadline: bool,
 }
 
 #[cfg(test)]

@@ -114,13 +114,14 @@ pub fn by_index(index: u32) -> Option<&'static Export> {
 }
 
 /// The first of these names that no function has, nor anything that a function stands in, with the
-/// paths of some that end alike.
+/// paths of some in which its last part occurs.
 #[doc(hidden)]
 pub fn first_unknown(names: &[String]) -> Option<(&str, Vec<String>)> {
     let all = EXPORTS.static_slice();
     let is_unknown = |name: &&String| !all.iter().any(|export| export.stands_in(name));
     let unknown = names.iter().find(is_unknown)?;
-    let last = unknown.rsplit("::").next().filter(|last| !last.is_empty());
+    let (untyped, _) = unknown.split_once("::<").unwrap_or((unknown, ""));
+    let last = untyped.rsplit("::").next().filter(|last| !last.is_empty());
     let like = all.iter().map(Export::path).filter(|path| {
         let mut parts = path.split("::");
         last.is_some_and(|last| parts.any(|part| part == last))

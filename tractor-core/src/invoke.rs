@@ -298,6 +298,9 @@ impl RpcTask {
             sent.map_err(|long| self.error(Ending::Refused(Refusal::BadResult(long.to_string()))))
         });
         if let Err(error) = sent {
+            let cancelled = self.cancelled.get();
+            let error =
+                error.answer(cancelled.is_some_and(|it| it.reason == CancelReason::Deadline));
             // An encoded error is bounded far below a frame.
             let _ = self
                 .link

@@ -163,11 +163,13 @@ impl Portal {
         };
         let callee = self.inner.contact.aid.clone();
         let export = call.export();
+        let bound = scope::bound();
+        let given = bound.clone();
         let slot = Slot::with_callback(What::Export(export), move |reply| {
             done(match reply {
                 Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
                 Reply::Failed(bytes) => {
-                    let error = Error::answered(&callee, export, &bytes);
+                    let error = Error::answered(&callee, export, &bytes, given.as_ref());
                     Err(error.unwrap_or_else(|error| {
                         let reason = error.to_string();
                         Error::new(callee, Ending::LinkLost { reason })
@@ -178,7 +180,7 @@ impl Portal {
         });
         let args = |out: &mut Vec<u8>| call.encode_args(out);
         let (link, id) = (hold.link.clone(), hold.link.next_id());
-        send_start(&link, id, call.export(), args, slot)?;
+        send_start((&link, id), call.export(), args, slot, bound.as_ref())?;
         Ok(Started { link, id })
     }
 

@@ -27,7 +27,7 @@ use crate::panics;
 use crate::peers::Hold;
 use crate::portal::Portal;
 use crate::rt;
-use crate::scope;
+use crate::scope::{self, Bound};
 use crate::start::{self, Header};
 use crate::stream::transit::{self, Leaving};
 
@@ -79,6 +79,8 @@ struct Sent {
     hold: Arc<Hold>,
     id: u64,
     slot: Arc<Slot>,
+    /// The deadline that was given with it.
+    bound: Option<Bound>,
     looked: bool,
     /// Since when it waits, in a case in which it might have looked.
     since: Option<Instant>,
@@ -194,17 +196,17 @@ impl<T, E: Failure> Run<T, E> {
     }
 
     fn finish(&mut self, reply: Reply) -> Result<T, Error> {
+        let bound = match &mut self.state {
+            State::Sent(sent) => sent.bound.take(),
+            _ => None,
+        };
         self.state = State::Done;
-        self.outcome(reply).inspect_err(Error::heard)
-    }
-
-    fn outcome(&self, reply: Reply) -> Result<T, Error> {
         match reply {
             Reply::Returned(bytes) => self.decoded(&bytes),
             Reply::ReturnedWith(bytes, ends) => transit::receiving(ends, || self.decoded(&bytes)),
             Reply::Failed(bytes) => {
                 let callee = self.portal.aid();
-                let error = Error::answered(callee, self.export, &bytes);
+                let error = Error::answered(callee, self.export, &bytes, bound.as_ref());
                 Err(error.unwrap_or_else(|error| {
                     let refusal = Refusal::BadResult(error.to_string());
                     Error::new(callee.clone(), Ending::Refused(refusal)).in_call(self.export.path())
@@ -230,11 +232,19 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
     let awaited = link.await_call();
     let id = link.next_id();
     let args = |out: &mut Vec<u8>| call.encode_args(out);
-    send_start(&link, id, call.export(), args, slot.clone())?;
+    let bound = scope::bound();
+    send_start(
+        (&link, id),
+        call.export(),
+        args,
+        slot.clone(),
+        bound.as_ref(),
+    )?;
     Ok(State::Sent(Sent {
         hold,
         id,
         slot,
+        bound,
         looked: false,
         since: None,
         _awaited: awaited,
@@ -242,20 +252,21 @@ fn begin<T, E: Failure>(call: &Call<T, E>, hold: Option<Arc<Hold>>) -> Result<St
 }
 
 /// Sends the request that starts a function as the call `id`; the answer fills `slot`.
+/// It has until `bound`.
 pub(crate) fn send_start(
-    link: &Arc<Link>,
-    id: u64,
+    (link, id): (&Arc<Link>, u64),
     function: &'static Export,
     encode_args: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     slot: Arc<Slot>,
+    bound: Option<&Bound>,
 ) -> Result<(), Error> {
     let refused = |refusal| actor::local_error(Ending::Refused(refusal), Some(function));
     let export = function
         .index()
         .ok_or_else(|| refused(Refusal::UnknownExport))?;
     let signature = start::signature(export).ok_or_else(|| refused(Refusal::UnknownExport))?;
-    let remaining = scope::current_deadline()
-        .map(|at| start::callee_share(at.saturating_duration_since(Instant::now())));
+    let left = bound.map(|bound| bound.at.saturating_duration_since(Instant::now()));
+    let remaining = left.map(start::callee_share);
     let mut payload = Vec::with_capacity(64);
     Header {
         export,

@@ -42,7 +42,6 @@ pub use held::HeldShield;
 pub use reason::{CancelReason, Cancellation, Cancelled};
 pub use run::checkpoint;
 
-use crate::start::CALLEE_MARGIN_MAX;
 use crate::timer::{self, Timer};
 use run::{Run, WaitCancelled};
 use tree::{Effects, Waiter};
@@ -188,6 +187,21 @@ impl CancelScope {
         }
     }
 
+    /// Takes over the deadline of another scope, for work that is behind a shield from it.
+    #[doc(hidden)]
+    pub fn borrow_deadline(&self, outer: &Self) {
+        let bound = outer.bound();
+        self.set_deadline(bound.as_ref().map(|bound| bound.at));
+        self.node.set_lender(bound.map(|bound| bound.of));
+    }
+
+    /// The deadline that binds what runs in it.
+    fn bound(&self) -> Option<Bound> {
+        let (at, of) = self.node.binding()?;
+        let at = timer::with_stops(at);
+        Some(Bound { at, of })
+    }
+
     /// Polls for a task whose own scope this is: `f` sees it as the current one. Such a scope
     /// never attaches to another.
     ///
@@ -293,6 +307,34 @@ pub fn current() -> Option<CancelScope> {
     current.ok().flatten()
 }
 
+/// A deadline, and whose it is.
+#[derive(Clone)]
+pub(crate) struct Bound {
+    pub(crate) at: Instant,
+    of: tree::Of<Timer>,
+}
+
+impl Bound {
+    /// Whoever was given this deadline tells that it has passed. Tells whether it is the one that
+    /// this task was given in its turn.
+    pub(crate) fn overrun(&self) -> bool {
+        match &self.of {
+            tree::Of::Task => true,
+            tree::Of::Scope(node) => {
+                if let Some(node) = node.upgrade() {
+                    node.set_overrun();
+                }
+                false
+            }
+        }
+    }
+}
+
+/// The deadline that binds what is polled on this thread.
+pub(crate) fn bound() -> Option<Bound> {
+    current()?.bound()
+}
+
 /// The [deadline](CancelScope::deadline) of the innermost scope that is being polled on this
 /// thread; `None` if it has none, and outside of all scopes.
 pub fn current_deadline() -> Option<Instant> {
@@ -338,9 +380,10 @@ pub fn timeout<F: Future>(
     CancelScope::new().timeout(after).run(future)
 }
 
-/// Runs `future` until `after` has passed since this call, and goes on without its value then. So
-/// it does if another actor that works for `future` has told already that the time is over, which
-/// it does a little before, whatever `future` made of that.
+/// Runs `future` until `after` has passed since this call, and goes on without its value then.
+///
+/// An actor that was given this deadline with a call is told a little less, and tells itself that it
+/// was too late. Then there is no value either, whatever `future` made of that error.
 ///
 /// As with [`timeout`], what is opened or started inside in other actors is cancelled at that
 /// deadline, also if `future` is over before: open a stream outside, or read it inside.
@@ -356,15 +399,6 @@ pub fn move_on_after<F: Future>(
     scope
         .run(future)
         .map(move |value| value.ok().filter(|_| !scope.node.is_overrun()))
-}
-
-/// Another actor has told that a deadline has passed. It was given one that is a little before that
-/// of the scope here that it works for.
-pub(crate) fn deadline_told() {
-    if let Some(scope) = current() {
-        let latest = timer::without_stops(Instant::now() + CALLEE_MARGIN_MAX);
-        scope.node.overrun(latest);
-    }
 }
 
 /// Runs `future` in a scope that is a shield: cancels and deadlines of the scopes around it wait

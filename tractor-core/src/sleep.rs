@@ -39,6 +39,7 @@ pub fn sleep(after: Duration) -> Sleep {
 #[must_use = "nothing waits before this is awaited"]
 #[derive(Debug)]
 pub struct Sleep {
+    /// Without the times during which the process was stopped.
     at: Option<Instant>,
     alarm: Option<(Timer, oneshot::Receiver<()>)>,
 }
@@ -47,6 +48,7 @@ impl Sleep {
     /// Waits until then, or for ever.
     #[doc(hidden)]
     pub fn until(at: Option<Instant>) -> Self {
+        let at = at.map(timer::without_stops);
         Self { at, alarm: None }
     }
 }
@@ -60,6 +62,7 @@ impl Future for Sleep {
         };
         let (_, rings) = self.alarm.get_or_insert_with(|| {
             let (ring, rings) = oneshot::channel();
+            let at = timer::with_stops(at);
             (timer::schedule(at, move || drop(ring)), rings)
         });
         // Dropped at its time: that is all it says.
@@ -81,10 +84,12 @@ mod tests {
     #[test]
     fn it_lasts_from_the_call_on() {
         let begin = Instant::now();
-        let slept = sleep(SHORT);
-        std::thread::sleep(SHORT);
-        block_on(slept);
+        let (one, other) = (sleep(SHORT), sleep(SHORT));
+        block_on(one);
         assert!(begin.elapsed() >= SHORT);
+        // Its time has passed before it was polled.
+        let ended = block_on(select(other, sleep(1000 * SHORT)));
+        assert!(matches!(ended, Either::Left(_)));
     }
 
     #[test]

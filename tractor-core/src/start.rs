@@ -74,13 +74,10 @@ fn fingerprint(export: &Export) -> u64 {
         })
 }
 
-/// As much less than the caller a callee has, at most.
-pub(crate) const CALLEE_MARGIN_MAX: Duration = Duration::from_millis(50);
-
 /// Leaves the callee a little less time than the caller has, so that its own report of the
 /// deadline arrives before the caller gives up: a sixteenth, at least 1 ms, at most 50 ms.
 pub(crate) fn callee_share(remaining: Duration) -> Duration {
-    let margin = (remaining / 16).clamp(Duration::from_millis(1), CALLEE_MARGIN_MAX);
+    let margin = (remaining / 16).clamp(Duration::from_millis(1), Duration::from_millis(50));
     remaining.saturating_sub(margin)
 }
 

@@ -1,4 +1,4 @@
-//! Values to bytes and back: the one file that names the codec (bincode's standard format).
+//! Values to bytes and back: the one module that names the codec (bincode's standard format).
 //!
 //! Decoding is safe on any bytes: a claimed length allocates no more than the input could hold,
 //! nesting is bounded, an element without bytes cannot repeat for ever, and what is left over is

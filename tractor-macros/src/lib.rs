@@ -71,7 +71,10 @@ use proc_macro::TokenStream;
 /// - types with `#[serde(tag = "..")]`, `#[serde(untagged)]` or `#[serde(flatten)]`, and
 ///   `serde_json::Value`, anywhere inside. An enum without these is fine; of JSON send the text.
 /// - a field that `#[serde(skip_serializing_if = "..")]` leaves out: it is refused when it is
-///   encoded, by the field's name. `#[serde(skip)]` is fine.
+///   encoded, by the field's name. `#[serde(skip)]` is fine; of its halves alone,
+///   `skip_serializing` and `skip_deserializing`, the first is written without and read with the
+///   field, the other the other way round, and what follows is misread without an error, if it can
+///   be read at all.
 ///
 /// An error of such a type is told as text only, without its value: `Error::downcast_ref` gives
 /// `None` for it.

@@ -380,7 +380,7 @@ impl Inner {
     fn cancel_children(&self, cancellation: &Cancellation, remaining: Duration, is_outer: bool) {
         let children: Vec<_> = {
             let mut state = self.lock();
-            if is_outer && state.cancelled.is_none() && !state.is_empty() {
+            if is_outer && state.cancelled.is_none() && state.is_at_work() {
                 state.interrupted = Some(cancellation.clone());
             }
             let (_, before) = state
@@ -422,7 +422,7 @@ impl Inner {
     /// Has a cancel of the scope around the nursery cancel the block and the children.
     fn follow_outer_scope(self: &Arc<Self>) -> Option<Registration> {
         let outer = scope::current()?;
-        self.block.set_deadline(outer.deadline());
+        self.block.borrow_deadline(&outer);
         let (inner, asked) = (Arc::downgrade(self), outer.clone());
         Some(outer.on_cancel(move || {
             let Some(inner) = inner.upgrade() else { return };
@@ -494,6 +494,12 @@ impl Inner {
 impl State {
     fn is_empty(&self) -> bool {
         self.children.is_empty() && self.starting == 0
+    }
+
+    /// Whether anything of it would go on if nobody cancelled it.
+    fn is_at_work(&self) -> bool {
+        let mut children = self.children.values();
+        self.starting > 0 || self.one_shots > 0 || children.any(|child| !child.was_cancelled())
     }
 
     fn close_if_empty(&mut self) -> bool {

@@ -36,7 +36,7 @@ use crate::tree::{Report, Tree};
 ///
 /// # Errors
 ///
-/// [`Ending::NotSpawned`] if the system or a limit refuses; [`Ending::DiedBeforeReady`] if the
+/// [`Ending::NotSpawned`] if the system, a limit or an option refuses; [`Ending::DiedBeforeReady`] if the
 /// process ends before it serves calls; [`Refusal::NurseryClosed`] if the nursery takes no more
 /// children; [`Refusal::BadName`]; [`Ending::Cancelled`] if it is cancelled meanwhile.
 #[must_use = "an actor is started when this is awaited"]

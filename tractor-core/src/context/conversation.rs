@@ -19,7 +19,7 @@ use crate::io::gather;
 use crate::peers::Hold;
 use crate::portal::{CANCEL_WITHIN, Portal};
 use crate::run::send_start;
-use crate::scope::{CancelReason, CancelScope};
+use crate::scope::{self, Bound, CancelReason, CancelScope};
 use crate::stream::inbound::Ended;
 use crate::stream::transit;
 use crate::timer::{self, Timer};
@@ -41,6 +41,8 @@ pub(crate) struct Outcome {
     callee: ActorId,
     /// Cancelled if the call ends badly.
     block: CancelScope,
+    /// The deadline that was given with the call.
+    bound: Option<Bound>,
     cancel_called: AtomicBool,
     state: Mutex<State>,
 }
@@ -75,6 +77,7 @@ impl Conversation {
             export,
             callee: portal.aid().clone(),
             block,
+            bound: scope::bound(),
             cancel_called: AtomicBool::new(false),
             state: Mutex::default(),
         });
@@ -87,7 +90,8 @@ impl Conversation {
             transit::pack_again(leaving);
             Ok(())
         };
-        send_start(&hold.link, id, export, encode, slot)?;
+        let bound = outcome.bound.as_ref();
+        send_start((&hold.link, id), export, encode, slot, bound)?;
         Ok(Self {
             id,
             hold,
@@ -160,7 +164,8 @@ impl Outcome {
             match reply {
                 Reply::Returned(bytes) | Reply::ReturnedWith(bytes, _) => Ok(bytes),
                 Reply::Failed(bytes) => {
-                    let error = Error::answered(&self.callee, self.export, &bytes);
+                    let error =
+                        Error::answered(&self.callee, self.export, &bytes, self.bound.as_ref());
                     Err(error.unwrap_or_else(|error| {
                         self.error(Ending::Refused(Refusal::BadResult(error.to_string())))
                     }))
@@ -245,7 +250,7 @@ impl Outcome {
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<Vec<u8>, Error>> {
         let mut state = self.lock();
         match &state.result {
-            Some(result) => Poll::Ready(result.clone().inspect_err(Error::heard)),
+            Some(result) => Poll::Ready(result.clone()),
             None => {
                 if !state.wakers.iter().any(|old| old.will_wake(waker)) {
                     state.wakers.push(waker.clone());

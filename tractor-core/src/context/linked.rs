@@ -50,9 +50,6 @@ where
     };
     match CancelScope::new().shield(true).run(ended).await {
         Ok((block, over, cut_off)) => {
-            // The shield has kept it from those around.
-            let errors = over.iter().filter_map(|over| over.as_ref().err());
-            errors.for_each(Error::heard);
             let value = verdict(block, failures(calls, over))?;
             // What ended the calls may have come from around them, after the block.
             cut_off.map_or(Ok(value), |it| Err(cancelled_here(it)?.into()))
@@ -95,7 +92,7 @@ impl<F: Future> Future for Block<'_, F> {
 /// Has a cancel of the scope around the calls cancel their block.
 fn follow_outer_scope(block: &CancelScope) -> Option<Registration> {
     let outer = scope::current()?;
-    block.set_deadline(outer.deadline());
+    block.borrow_deadline(&outer);
     let (block, asked) = (block.clone(), outer.clone());
     Some(outer.on_cancel(move || {
         let Cancellation { by, reason } = asked.cancelled_by().unwrap_or(Cancellation {

@@ -46,6 +46,7 @@ impl Limit {
             calls_in_flight: calls.iter().map(name).collect(),
             ending: self.ending(&report.ending, bytes, levels),
             out_of_memory: report.out_of_memory,
+            of_callers_deadline: report.of_callers_deadline,
         }
     }
 

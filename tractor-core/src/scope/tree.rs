@@ -15,7 +15,7 @@
 mod nesting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub(super) struct Node<A> {
     linked: AtomicBool,
     /// It has a deadline without an alarm. Cleared by whoever goes to set the alarm.
     unarmed: AtomicBool,
-    /// An actor that works for it has told already that the deadline has passed.
+    /// An actor that was given its deadline has told already that it has passed.
     overrun: AtomicBool,
     state: Mutex<State<A>>,
 }
@@ -46,6 +46,8 @@ struct State<A> {
     waiters: Slab<Option<Waiter>>,
     /// On whatever clock the caller uses for all nodes.
     deadline: Option<Instant>,
+    /// Whose it is, if it is not this node's own.
+    lender: Option<Of<A>>,
     alarm: Option<A>,
     runs: u32,
 }
@@ -54,6 +56,22 @@ struct Link<A> {
     node: Arc<Node<A>>,
     /// Where it lists the owner of this link.
     slot: usize,
+}
+
+/// Whose a deadline is.
+pub(super) enum Of<A> {
+    /// The task's, which was given it by whoever called.
+    Task,
+    Scope(Weak<Node<A>>),
+}
+
+impl<A> Clone for Of<A> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Task => Self::Task,
+            Self::Scope(node) => Self::Scope(node.clone()),
+        }
+    }
 }
 
 /// Somebody to tell of a cancel.
@@ -95,6 +113,7 @@ impl<A> Node<A> {
                 inside: Slab::new(),
                 waiters: Slab::new(),
                 deadline: None,
+                lender: None,
                 alarm: None,
                 runs: 0,
             }),
@@ -124,17 +143,37 @@ impl<A> Node<A> {
         least
     }
 
-    /// Somebody has told that a deadline has passed: of this node and of those around it, that is
-    /// so of those whose own is not after `latest`.
-    pub(super) fn overrun(self: &Arc<Self>, latest: Instant) {
+    /// The deadline that [`effective_deadline`](Self::effective_deadline) gives, and whose it is.
+    pub(super) fn binding(self: &Arc<Self>) -> Option<(Instant, Of<A>)> {
+        let mut least: Option<(Instant, Arc<Self>)> = None;
         let mut next = Some(self.clone());
         while let Some(node) = next {
             let (deadline, above) = node.deadline_and_above();
-            if deadline.is_some_and(|at| at <= latest) {
-                node.overrun.store(true, Ordering::Relaxed);
+            if let Some(at) = deadline
+                && least.as_ref().is_none_or(|(least, _)| at < *least)
+            {
+                least = Some((at, node));
             }
             next = above;
         }
+        let (at, node) = least?;
+        let lender = node.lock().lender.clone();
+        let own = || match node.task.load(Ordering::Relaxed) {
+            true => Of::Task,
+            false => Of::Scope(Arc::downgrade(&node)),
+        };
+        Some((at, lender.unwrap_or_else(own)))
+    }
+
+    /// Whose deadline this node's is, if it is not its own.
+    pub(super) fn set_lender(&self, lender: Option<Of<A>>) {
+        let former = std::mem::replace(&mut self.lock().lender, lender);
+        drop(former);
+    }
+
+    /// Somebody who was given the deadline of this node has told that it has passed.
+    pub(super) fn set_overrun(&self) {
+        self.overrun.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_overrun(&self) -> bool {
@@ -259,6 +298,7 @@ impl<A> Node<A> {
     pub(super) fn set_deadline(&self, deadline: Option<Instant>) -> Option<A> {
         let mut state = self.lock();
         state.deadline = deadline;
+        state.lender = None;
         self.want_alarm(&state);
         state.alarm.take()
     }

@@ -175,7 +175,6 @@ impl<T: Travel> RecvStream<T> {
                         // A sender that came meanwhile sends in vain.
                         drop(dialog.tie.as_ref().map(|tie| tie.take_next()));
                     }
-                    error.heard();
                     return Poll::Ready(Some(Err(error)));
                 }
                 Found::Nothing => {

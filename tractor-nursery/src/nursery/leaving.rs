@@ -86,11 +86,7 @@ impl Inner {
                 state.interrupted.take(),
             )
         };
-        let raise = |errors: Vec<Error>| {
-            let error = Error::several(&self.owner, errors);
-            error.heard();
-            Err(E::from(error))
-        };
+        let raise = |errors: Vec<Error>| Err(E::from(Error::several(&self.owner, errors)));
         let cancelled = |Cancellation { by, reason }| {
             raise(vec![Error::new(
                 self.owner.clone(),

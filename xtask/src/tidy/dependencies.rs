@@ -6,7 +6,7 @@ use super::Finding;
 use super::workspace::Workspace;
 
 /// Asked for by the root's manifest for the crate outside of the workspace that tests make.
-const FOR_OTHERS: [&str; 1] = ["tokio"];
+const FOR_OTHERS: [(&str, &str); 1] = [("Cargo.toml", "tokio")];
 
 /// Every dependency is named in the code that it is for: in `src`, or for tests anywhere in its
 /// crate, in the examples of its documentation too.
@@ -20,7 +20,7 @@ pub(super) fn used(workspace: &Workspace, findings: &mut Vec<Finding>) {
         for section in ["dependencies", "dev-dependencies"] {
             let asked = manifest.get(section).and_then(toml::Value::as_table);
             let names = asked.into_iter().flat_map(toml::Table::keys);
-            for name in names.filter(|name| !FOR_OTHERS.contains(&name.as_str())) {
+            for name in names.filter(|name| !FOR_OTHERS.contains(&(path, name))) {
                 let is_for_tests = section == "dev-dependencies";
                 if !is_named(workspace, folder, &name.replace('-', "_"), is_for_tests) {
                     let message = format!("`{name}` is named by no code that it is for");
@@ -41,7 +41,7 @@ fn is_named(workspace: &Workspace, folder: &str, name: &str, is_for_tests: bool)
         if is_for_tests {
             has_word(&source.text, name)
         } else {
-            !inner.starts_with("tests/") && !source.find(&[name]).is_empty()
+            inner.starts_with("src/") && !source.find(&[name]).is_empty()
         }
     })
 }
