@@ -91,8 +91,7 @@ pub enum Refusal {
     /// The arguments cannot be decoded.
     #[error("the arguments do not fit: {0}")]
     BadArguments(String),
-    /// The arguments are nested more deeply than
-    /// [`DECODE_DEPTH_MAX`](tractor_ipc::limits::DECODE_DEPTH_MAX) levels.
+    /// The arguments are nested more deeply than [`DECODE_DEPTH_MAX`] levels.
     #[error("the arguments are nested more deeply than {DECODE_DEPTH_MAX} levels")]
     ArgumentsTooDeep,
     /// The arguments refuse to be encoded, or are longer than a frame. It is the caller who says so:
