@@ -143,9 +143,10 @@ fn ctrl_c_and_a_kill_of_lldb_bring_the_prompt_back(#[case] has_python: bool) {
     screen.line_elsewhere("continue");
     screen.text("resuming");
     // The tree goes on as if nothing had been. One is enough: at another one, while it deals with
-    // the first, lldb ends itself.
+    // the first, lldb ends itself. Its answer begins with a new line: the key has stopped the
+    // process, or came before its prompt was put away; it shows its prompt, or not.
     screen.control('c');
-    screen.text("(lldb) ");
+    screen.text("\n");
     // What is typed ahead is gone with who would have read it.
     kill(&mut screen, "lldb");
     end_as_ever(screen, 1);
