@@ -122,10 +122,12 @@ fn parent() {
     thread::park_timeout(2 * PATIENCE);
 }
 
-/// Writes a line that [`told`] finds among what the test harness prints.
+/// Writes a line that [`told`] finds among what the test harness prints: at once, because the
+/// harness of another one with the same output could begin the line in between.
 fn tell(text: &str) {
+    let line = format!("\ntold {text}\n");
     let mut out = io::stdout().lock();
-    writeln!(out, "\ntold {text}").unwrap();
+    out.write_all(line.as_bytes()).unwrap();
     out.flush().unwrap();
 }
 
