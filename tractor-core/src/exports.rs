@@ -78,9 +78,7 @@ impl Export {
     pub fn path(&self) -> String {
         format!("{}::{}", self.module, self.name)
     }
-}
 
-impl Export {
     /// Whether it is called `name` or stands in what is.
     pub(crate) fn stands_in(&self, name: &str) -> bool {
         let path = self.path();

@@ -187,12 +187,24 @@ impl CancelScope {
         }
     }
 
-    /// Takes over the deadline of another scope, for work that is behind a shield from it.
+    /// Follows the [`current`] scope, from behind a shield: takes over its deadline, and has `f` told
+    /// of its cancel, as [`on_cancel`](Self::on_cancel) does. `None` outside of every scope.
     #[doc(hidden)]
-    pub fn borrow_deadline(&self, outer: &Self) {
+    pub fn follow_current(
+        &self,
+        f: impl FnOnce(Cancellation) + Send + 'static,
+    ) -> Option<Registration> {
+        let outer = current()?;
         let bound = outer.bound();
         self.set_deadline(bound.as_ref().map(|bound| bound.at));
         self.node.set_lender(bound.map(|bound| bound.of));
+        let asked = outer.clone();
+        Some(outer.on_cancel(move || {
+            f(asked.cancelled_by().unwrap_or(Cancellation {
+                by: None,
+                reason: CancelReason::ScopeCancelled,
+            }));
+        }))
     }
 
     /// The deadline that binds what runs in it.

@@ -421,17 +421,12 @@ impl Inner {
 
     /// Has a cancel of the scope around the nursery cancel the block and the children.
     fn follow_outer_scope(self: &Arc<Self>) -> Option<Registration> {
-        let outer = scope::current()?;
-        self.block.borrow_deadline(&outer);
-        let (inner, asked) = (Arc::downgrade(self), outer.clone());
-        Some(outer.on_cancel(move || {
-            let Some(inner) = inner.upgrade() else { return };
-            let cancellation = asked.cancelled_by().unwrap_or(Cancellation {
-                by: None,
-                reason: CancelReason::ScopeCancelled,
-            });
-            inner.cancel_from_around(&cancellation, Duration::MAX);
-        }))
+        let inner = Arc::downgrade(self);
+        self.block.follow_current(move |cancellation| {
+            if let Some(inner) = inner.upgrade() {
+                inner.cancel_from_around(&cancellation, Duration::MAX);
+            }
+        })
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) -> Error {

@@ -12,7 +12,7 @@ use crate::actor::current_actor;
 use crate::ending::Ending;
 use crate::error::Error;
 use crate::exports::BoxedError;
-use crate::scope::{self, CancelReason, CancelScope, Cancellation, Cancelled, Registration};
+use crate::scope::{CancelScope, Cancellation, Cancelled, Registration};
 
 /// Runs a block in the scope that a bad end of the `calls` cancels, and waits for their end. If
 /// the block does not end well, or the scope is cancelled, the calls are cancelled.
@@ -91,16 +91,8 @@ impl<F: Future> Future for Block<'_, F> {
 
 /// Has a cancel of the scope around the calls cancel their block.
 fn follow_outer_scope(block: &CancelScope) -> Option<Registration> {
-    let outer = scope::current()?;
-    block.borrow_deadline(&outer);
-    let (block, asked) = (block.clone(), outer.clone());
-    Some(outer.on_cancel(move || {
-        let Cancellation { by, reason } = asked.cancelled_by().unwrap_or(Cancellation {
-            by: None,
-            reason: CancelReason::ScopeCancelled,
-        });
-        block.cancel_with(reason, by);
-    }))
+    let own = block.clone();
+    block.follow_current(move |Cancellation { by, reason }| own.cancel_with(reason, by))
 }
 
 /// How the calls failed: what was cancelled by this side did not, and what was cancelled by others

@@ -133,18 +133,22 @@ impl<A> Node<A> {
     }
 
     /// Its own deadline, or that of a node around it, whichever is earlier.
-    pub(super) fn effective_deadline(&self) -> Option<Instant> {
-        let (mut least, mut above) = self.deadline_and_above();
-        while let Some(node) = above {
-            let (deadline, next) = node.deadline_and_above();
-            least = [least, deadline].into_iter().flatten().min();
-            above = next;
-        }
-        least
+    pub(super) fn effective_deadline(self: &Arc<Self>) -> Option<Instant> {
+        self.earliest().map(|(at, _)| at)
     }
 
     /// The deadline that [`effective_deadline`](Self::effective_deadline) gives, and whose it is.
     pub(super) fn binding(self: &Arc<Self>) -> Option<(Instant, Of<A>)> {
+        let (at, node) = self.earliest()?;
+        let lender = node.lock().lender.clone();
+        let own = || match node.task.load(Ordering::Relaxed) {
+            true => Of::Task,
+            false => Of::Scope(Arc::downgrade(&node)),
+        };
+        Some((at, lender.unwrap_or_else(own)))
+    }
+
+    fn earliest(self: &Arc<Self>) -> Option<(Instant, Arc<Self>)> {
         let mut least: Option<(Instant, Arc<Self>)> = None;
         let mut next = Some(self.clone());
         while let Some(node) = next {
@@ -156,13 +160,7 @@ impl<A> Node<A> {
             }
             next = above;
         }
-        let (at, node) = least?;
-        let lender = node.lock().lender.clone();
-        let own = || match node.task.load(Ordering::Relaxed) {
-            true => Of::Task,
-            false => Of::Scope(Arc::downgrade(&node)),
-        };
-        Some((at, lender.unwrap_or_else(own)))
+        least
     }
 
     /// Whose deadline this node's is, if it is not its own.

@@ -29,11 +29,6 @@ impl<W: Writer> Output<'_, W> {
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         value.serialize(Output(self.0))
     }
-
-    #[inline]
-    fn len(&mut self, len: Option<usize>) -> Result<(), Failure> {
-        self.primitive(&len.ok_or(EncodeError::UnknownLength)?)
-    }
 }
 
 /// Why a value could not be written; as small as can be, because every part of it could be that.
@@ -150,7 +145,7 @@ impl<W: Writer> Serializer for Output<'_, W> {
 
     #[inline]
     fn serialize_seq(mut self, len: Option<usize>) -> Result<Self, Failure> {
-        self.len(len)?;
+        self.primitive(&len.ok_or(EncodeError::UnknownLength)?)?;
         Ok(self)
     }
 
@@ -177,9 +172,8 @@ impl<W: Writer> Serializer for Output<'_, W> {
     }
 
     #[inline]
-    fn serialize_map(mut self, len: Option<usize>) -> Result<Self, Failure> {
-        self.len(len)?;
-        Ok(self)
+    fn serialize_map(self, len: Option<usize>) -> Result<Self, Failure> {
+        self.serialize_seq(len)
     }
 
     #[inline]
@@ -189,14 +183,13 @@ impl<W: Writer> Serializer for Output<'_, W> {
 
     #[inline]
     fn serialize_struct_variant(
-        mut self,
-        _name: &'static str,
+        self,
+        name: &'static str,
         index: u32,
-        _variant: &'static str,
-        _len: usize,
+        variant: &'static str,
+        len: usize,
     ) -> Result<Self, Failure> {
-        self.primitive(&index)?;
-        Ok(self)
+        self.serialize_tuple_variant(name, index, variant, len)
     }
 
     #[inline]

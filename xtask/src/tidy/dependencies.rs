@@ -32,12 +32,11 @@ pub(super) fn used(workspace: &Workspace, findings: &mut Vec<Finding>) {
 }
 
 fn is_named(workspace: &Workspace, folder: &str, name: &str, is_for_tests: bool) -> bool {
-    let of_crate = workspace.sources.iter().filter_map(|source| {
+    let mut of_crate = workspace.sources.iter().filter_map(|source| {
         let inner = source.path.strip_prefix(folder)?;
         is_of_crate(workspace, folder, inner).then_some((inner, source))
     });
-    let mut all = of_crate;
-    all.any(|(inner, source)| {
+    of_crate.any(|(inner, source)| {
         if is_for_tests {
             has_word(&source.text, name)
         } else {
